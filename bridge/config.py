@@ -1,0 +1,361 @@
+"""config.yaml in, frozen dataclasses out.
+
+`load` reads a file, `parse` a text; both raise `ConfigError` with one line per mistake: file, key
+path, value, what is allowed. Hard part: an upstream whose variable is not set is no mistake. It is
+left out, with a warning, and so is every mention of it in the routes.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+from urllib.parse import urlsplit
+
+from .document import (
+    ConfigError,
+    Reader,
+    Report,
+    Section,
+    Wrong,
+    below,
+    boolean,
+    duration,
+    one_of,
+    open_section,
+    positive_duration,
+    read_yaml,
+    shown,
+    text,
+    whole_number,
+)
+from .transform.model import Protocol
+from .transform.profile import Profile, resolve
+from .upstream import PORTS, Auth, Scheme, Upstream, glob, usual_auth
+
+__all__ = [
+    "Auth", "Config", "ConfigError", "Failover", "HealthCheck", "Intercept", "Match", "Route",
+    "Upstream", "glob", "load", "parse",
+]  # fmt: skip
+
+type Trait = Literal["images", "tools"]
+
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol.__value__)
+AUTHS: tuple[Auth, ...] = get_args(Auth.__value__)
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme.__value__)
+TRAITS: tuple[Trait, ...] = get_args(Trait.__value__)
+WELL_KNOWN_HOSTS = ("api.anthropic.com", "api.openai.com", "openrouter.ai")
+ENDPOINTS = ("/messages", "/chat/completions", "/responses")
+
+
+@dataclass(frozen=True, slots=True)
+class Intercept:
+    """Whose LLM endpoints are ours."""
+
+    hosts: tuple[str, ...] = WELL_KNOWN_HOSTS
+
+    def covers(self, host: str) -> bool:
+        return any(glob(pattern, host.lower()) for pattern in self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Conditions on a request, all of which have to hold; None and empty ask for nothing."""
+
+    protocol: Protocol | None = None
+    model: str | None = None
+    host: str | None = None
+    path: str | None = None
+    header: tuple[tuple[str, str], ...] = ()
+    thinking: bool | None = None
+    tokens_over: int | None = None
+    has: frozenset[Trait] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A primary and its backups, in order, for the requests that match."""
+
+    name: str  # its place in the file: routes[0]
+    match: Match
+    upstreams: tuple[Upstream, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    interval: float = 60.0  # 0: no checks
+    timeout: float = 10.0
+    path: str = "/v1/models"  # see Upstream.path_to
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """When a route leaves an upstream, and when it may come back.
+
+    `statuses` and the two timeouts are for failover inside one request; what an answer means for
+    the next request is in `health`.
+    """
+
+    statuses: frozenset[int] = frozenset({408, 429, 500, 502, 503, 504, 529})
+    connection_errors: int = 3
+    cooldown: float = 300.0
+    first_byte_timeout: float = 60.0
+    idle_timeout: float = 120.0
+    health_check: HealthCheck = HealthCheck()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    intercept: Intercept
+    upstreams: dict[str, Upstream]
+    routes: tuple[Route, ...]
+    failover: Failover
+    strict: bool
+    warnings: tuple[str, ...]
+
+
+def load(path: Path, env: Mapping[str, str]) -> Config:
+    """The configuration in the file at `path`."""
+    try:
+        source = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: is not UTF-8 text"]) from None
+    return parse(source, path.name, env)
+
+
+def parse(source: str, name: str, env: Mapping[str, str]) -> Config:
+    """The configuration in `source`; `name` is what messages call the file."""
+    report = Report(name, env)
+    value = read_yaml(source, report)
+    if value is None:
+        raise ConfigError([f"{name}: is empty; it needs upstreams and routes"])
+    top = open_section(report, "", value, TOP)
+    intercept = _intercept(top.section("intercept", ("hosts",)))
+    upstreams, disabled = _upstreams(top.section("upstreams", None))
+    routes, dropped = _routes(top, upstreams)
+    config = Config(
+        intercept=intercept,
+        upstreams={name: upstream for name, upstream in upstreams.items() if upstream},
+        routes=routes,
+        failover=_failover(top.section("failover", (*FAILOVER, "statuses", "health_check"))),
+        strict=top.take("strict", boolean, False),
+        warnings=(*disabled, *dropped),
+    )
+    report.close()
+    return config
+
+
+# Readers of single values
+
+
+def _host(value: object) -> str:
+    host = text(value).lower()
+    if not re.fullmatch(r"[a-z0-9.*?_-]+|[0-9a-f:]+", host):
+        raise Wrong("is not a host name; no scheme, port or path, * and ? are wildcards")
+    return host
+
+
+def _path(value: object) -> str:
+    if not re.fullmatch(r"/\S*", text(value)):
+        raise Wrong("is not a path; it begins with /")
+    return text(value)
+
+
+def _key(value: object) -> str:
+    key = text(value).strip()
+    if not re.fullmatch(r"[!-~]+", key):
+        raise Wrong("is not a key; keys are ASCII without spaces")
+    return key
+
+
+def _header(value: object) -> str:
+    if not re.fullmatch(r"[ -~]+", text(value)):
+        raise Wrong("is not a header value; it is one line of ASCII")
+    return text(value)
+
+
+class _Base(NamedTuple):
+    scheme: Scheme
+    host: str
+    port: int
+    path: str
+
+
+def _base_url(value: object) -> _Base:
+    url = text(value)
+    if "@" in url:
+        raise Wrong("holds credentials; they belong in api_key", hide=True)
+    if "?" in url or "#" in url:
+        raise Wrong("has a query; leave out everything from ? or # on", hide=True)
+    path = url.rstrip("/")
+    if path.endswith(ENDPOINTS):
+        raise Wrong("is an endpoint; leave out what follows the base, as in https://host/v1")
+    try:
+        parts = urlsplit(path)
+        scheme = one_of(SCHEMES)(parts.scheme)
+        port = parts.port or PORTS[scheme]
+    except (ValueError, Wrong):
+        raise Wrong("is not an http or https URL") from None
+    if not parts.hostname or re.search(r"\s", url):
+        raise Wrong("is not an http or https URL")
+    return _Base(scheme, parts.hostname, port, parts.path)
+
+
+# Keys with a plain value, by mapping. Those with lists and mappings inside are read by name.
+FAILOVER: dict[str, Reader[Any]] = {
+    "connection_errors": whole_number(1),
+    "cooldown": duration,
+    "first_byte_timeout": positive_duration,
+    "idle_timeout": positive_duration,
+}
+HEALTH_CHECK: dict[str, Reader[Any]] = {
+    "interval": duration,  # 0: no checks
+    "timeout": positive_duration,
+    "path": _path,
+}
+MATCH: dict[str, Reader[Any]] = {
+    "protocol": one_of(PROTOCOLS),
+    "model": text,
+    "host": _host,
+    "path": text,
+    "thinking": boolean,
+    "tokens_over": whole_number(0),
+}
+PROFILE: dict[str, Reader[Any]] = {
+    "anthropic_version": _header,
+    "max_tokens_default": whole_number(1),
+}
+UPSTREAM = ("protocol", "url", "api_key", "models", "profile", "headers", "auth", *PROFILE)
+TOP = ("intercept", "upstreams", "routes", "failover", "strict")
+
+
+# Sections
+
+
+def _intercept(section: Section) -> Intercept:
+    hosts = section.each("hosts", _host)
+    return Intercept(hosts) if section.has("hosts") else Intercept()
+
+
+def _failover(section: Section) -> Failover:
+    given = section.given(FAILOVER)
+    if section.has("statuses"):
+        given["statuses"] = frozenset(section.each("statuses", whole_number(400, 599)))
+    check = section.section("health_check", HEALTH_CHECK)
+    return Failover(**given, health_check=HealthCheck(**check.given(HEALTH_CHECK)))
+
+
+def _upstreams(section: Section) -> tuple[dict[str, Upstream | None], list[str]]:
+    """By name, None for one that is disabled or wrong; and a warning for each disabled one."""
+    upstreams: dict[str, Upstream | None] = {}
+    warnings: list[str] = []
+    for name, value in section.values.items():
+        path, unset = below(section.path, name), list[str]()
+        inner = open_section(section.report, path, value, UPSTREAM, unset)
+        upstream = _upstream(name, inner)
+        if unset:
+            missing = f"environment variable {unset[0]} is not set"
+            warnings.append(section.report.line(path, f"is disabled, {missing}"))
+        upstreams[name] = None if unset else upstream
+    return upstreams, warnings
+
+
+def _upstream(name: str, section: Section) -> Upstream | None:
+    if name == "auto" or not re.fullmatch(r"[\w./:@+-]+", name):
+        section.report.add(section.path, "is not a name for an upstream: one word, but not auto")
+    protocol = section.need("protocol", one_of(PROTOCOLS), f"it is one of {', '.join(PROTOCOLS)}")
+    base = section.need("url", _base_url, "for example https://api.openai.com/v1")
+    auth = section.take("auth", one_of(AUTHS), None)
+    api_keys, headers = _api_keys(section), _headers(section)
+    models = section.pairs("models", text)
+    profile = _profile(section, protocol, base)
+    if protocol is None or base is None or profile is None:
+        return None
+    return Upstream(
+        name=name,
+        protocol=protocol,
+        scheme=base.scheme,
+        host=base.host,
+        port=base.port,
+        base_path=base.path,
+        auth=auth or usual_auth(protocol, base.host),
+        profile=profile,
+        api_keys=api_keys,
+        headers=headers,
+        models=models,
+    )
+
+
+def _api_keys(section: Section) -> tuple[str, ...]:
+    match section.values.get("api_key"):
+        case []:
+            section.wrong("api_key", "is an empty list; leave it out for the app's own key")
+            return ()
+        case list():
+            return section.each("api_key", _key, hide=True)
+    key = section.take("api_key", _key, None, hide=True)
+    return (key,) if key else ()
+
+
+def _headers(section: Section) -> tuple[tuple[str, str], ...]:
+    headers = section.pairs("headers", _header, hide=True)
+    for name, _ in headers:
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+            section.wrong("headers", f"{shown(name)} is not a header name")
+    return tuple((name.lower(), value) for name, value in headers)
+
+
+def _profile(section: Section, protocol: Protocol | None, base: _Base | None) -> Profile | None:
+    given, flags = section.given(PROFILE), section.values.get("profile")
+    if not isinstance(flags, str | dict | None):
+        section.wrong("profile", f"{shown(flags)} is not a name or a mapping of flags")
+        return None
+    if protocol is None or base is None:
+        return None
+    try:
+        # References are left alone: the message repeats the value.
+        return replace(resolve(protocol, base.host, flags), **given)
+    except ValueError as error:
+        section.wrong("profile", str(error))
+        return None
+
+
+def _routes(
+    top: Section, upstreams: dict[str, Upstream | None]
+) -> tuple[tuple[Route, ...], list[str]]:
+    """The routes that lead somewhere, and a warning for each that does not any more."""
+    routes: list[Route] = []
+    warnings: list[str] = []
+    for path, value in top.items("routes"):
+        section = open_section(top.report, path, value, ("match", "upstreams"))
+        route = Route(path, _match(section), _targets(section, upstreams))
+        if route.upstreams:
+            routes.append(route)
+        else:
+            warnings.append(top.report.line(path, "is dropped, all its upstreams are disabled"))
+    return tuple(routes), warnings
+
+
+def _targets(section: Section, upstreams: dict[str, Upstream | None]) -> tuple[Upstream, ...]:
+    if section.values.get("upstreams") in (None, []) and not section.broken:
+        section.wrong("upstreams", f"is empty; name one or more of {', '.join(upstreams)}")
+    names: list[str] = []
+    for path, value in section.items("upstreams"):
+        name = section.read(path, value, one_of(list(upstreams)))
+        if name in names:
+            section.report.add(path, f"{shown(name)} is in this route already")
+        elif name:
+            names.append(name)
+    return tuple(upstream for name in names if (upstream := upstreams[name]))
+
+
+def _match(section: Section) -> Match:
+    conditions = section.section("match", (*MATCH, "header", "has"))
+    header = conditions.pairs("header", text)
+    return Match(
+        **conditions.given(MATCH),
+        header=tuple((name.lower(), pattern) for name, pattern in header),
+        has=frozenset(conditions.each("has", one_of(TRAITS))),
+    )

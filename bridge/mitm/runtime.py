@@ -1,0 +1,112 @@
+"""The bridge at run time: the configuration in force, the router, the timers.
+
+A wrong configuration file stops the start; later it is reported and the one in force stays. Calls
+that are under way keep what they began with.
+"""
+
+import logging
+import os
+import secrets
+import time
+from pathlib import Path
+
+from ..config import Config, ConfigError, load
+from ..exchange import Call, Exchange
+from ..health import Outcome
+from ..routing import Router
+from ..upstream import Upstream
+from .probe import probe
+from .timers import Timers
+
+logger = logging.getLogger(__name__)
+
+_EPOCH = time.time() - time.monotonic()
+
+
+def clock() -> float:
+    """Seconds since the epoch, by a clock that is never set back."""
+    return _EPOCH + time.monotonic()
+
+
+class Runtime:
+    """ConfigError when the file at `config_path` is wrong; `key` seals opaque state."""
+
+    def __init__(self, config_path: Path, key: bytes) -> None:
+        self._path, self._key = config_path, key
+        self._seen = _stamp(config_path)
+        self.config: Config = load(config_path, os.environ)
+        self.router = Router(self.config)
+        self._timers = Timers(self._tick, self._due, self._check)
+        self._tell_warnings()
+
+    def start(self) -> None:
+        self._timers.start()
+
+    def stop(self) -> None:
+        self._timers.stop()
+
+    def open(self, call: Call, now: float) -> Exchange:
+        return Exchange(
+            call, self.router, self.record, key=self._key, strict=self.config.strict, now=now
+        )
+
+    def record(self, upstream: Upstream, outcome: Outcome, now: float) -> None:
+        """Tell the router in force, which may be newer than the call."""
+        for change in self.router.record(upstream, outcome, now):
+            logger.warning("bridge: %s", change)
+
+    def _tick(self) -> None:
+        for change in self.router.tick(clock()):
+            logger.info("bridge: %s", change)
+        stamp = _stamp(self._path)
+        if stamp != self._seen:
+            self._seen = stamp
+            self._reload()
+
+    def _reload(self) -> None:
+        try:
+            config = load(self._path, os.environ)
+        except ConfigError as error:
+            logger.error("%s\nbridge: the old configuration stays in force", error)
+            return
+        router = Router(config)
+        router.carry_over(self.router, clock())
+        self.config, self.router = config, router
+        self._timers.stop()
+        self._timers.start()
+        logger.info("bridge: %s was read again", self._path.name)
+        self._tell_warnings()
+
+    def _due(self) -> tuple[Upstream, ...]:
+        return self.router.probes_due(clock())
+
+    async def _check(self, upstream: Upstream) -> None:
+        result = await probe(upstream, self.config.failover.health_check)
+        for change in self.router.checked(upstream, result, clock()):
+            logger.warning("bridge: %s", change)
+
+    def _tell_warnings(self) -> None:
+        for warning in self.config.warnings:
+            logger.warning("%s", warning)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Changes when the file does; None while there is none (editors replace files)."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
+
+
+def installation_key(folder: Path) -> bytes:
+    """The key of this installation, made at its first start and readable to its owner alone."""
+    path = folder / "llm-bridge.key"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        key = secrets.token_bytes(32)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(key)
+        return key

@@ -1,0 +1,240 @@
+"""The answer of one exchange, whole or streamed: the upstream's bytes in, the client's out.
+
+Hard part: the answer's form is the upstream's choice (a whole JSON body where a stream was asked
+for, a stream where it was not, an error inside a 200), and the client must get the form it asked
+for. Between two ends of one protocol bytes pass as they came.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Literal
+
+from .codec import Codec, Decoder, Encoder
+from .context import Context
+from .errors import decode_error
+from .fold import Fold
+from .json_text import dumps, loads
+from .model import (
+    Error,
+    Event,
+    Failure,
+    FinishReason,
+    Part,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    Protocol,
+    RefusalPart,
+    Stop,
+    TextPart,
+    ToolCallPart,
+    Usage,
+)
+from .notes import TransformError
+from .restore import Restorer
+from .splice import splice
+from .sse import COMMENT, SseEvent, SseParser, format_event, is_event_stream
+
+type Phase = Literal["waiting", "committed", "finished", "failed"]
+
+COMMIT_BYTES = 64 * 1024  # of reasoning and calls in progress, which alone do not commit
+MAX_BODY = 64 * 1024 * 1024  # bytes of a whole body sent in place of a stream
+# Where a whole answer or an event names its model.
+MODEL_PATHS: dict[Protocol, tuple[tuple[str, ...], ...]] = {
+    "anthropic_messages": (("model",), ("message", "model")),
+    "openai_chat": (("model",),),
+    "openai_responses": (("model",), ("response", "model")),
+}
+
+
+class Answer:
+    """State of one answer; `stream` or `whole`, not both.
+
+    `asked` is the model name the client knows where the upstream got another, else "". `exact`:
+    every byte is handed on as it came, and only watched.
+    """
+
+    def __init__(
+        self,
+        client: Codec,
+        upstream: Codec,
+        ctx: Context,
+        restorer: Restorer,
+        asked: str = "",
+        *,
+        exact: bool = False,
+    ) -> None:
+        self._client, self._upstream, self._ctx = client, upstream, ctx
+        self._restorer, self._asked, self._exact = restorer, asked, exact
+        self._same = ctx.client == ctx.upstream
+        self._open: Part | None = None
+        self.phase: Phase = "waiting"
+        self.status = 200
+        self.failure: Error | None = None
+        self.usage: Usage | None = None
+        self.finish_reason: FinishReason | None = None
+        self._parser = SseParser()
+        self._decoder: Decoder = upstream.Decoder(ctx)
+        self._encoder: Encoder | None = None
+        self._is_stream: bool | None = None  # None: too early to tell
+        self._held: list[bytes] = []  # until the form is known; all of a whole body
+        self._held_bytes = 0
+        self._given = 0
+
+    # --- whole
+
+    def whole(self, body: bytes, *, as_stream: bool = False) -> bytes:
+        """A whole 2xx body in the client's protocol, or its error body if it was a failure.
+
+        `as_stream`: the client asked for a stream.
+        """
+        is_stream = is_event_stream(body) is True
+        events = list(self._stream_events(body) if is_stream else self._body_events(body))
+        if self._exact:
+            return body
+        if self.failure is not None:
+            return self.fail(self.failure)
+        if self._same and not is_stream and not as_stream:
+            return self._renamed(body)
+        if as_stream:
+            return self._encoded(events)
+        fold = Fold()
+        for event in events:
+            fold.add(event)
+        assert fold.response is not None  # decoders end in Stop or Failure
+        self._know_request()
+        return dumps(self._client.encode_response(fold.response, self._ctx))
+
+    def _stream_events(self, body: bytes) -> Iterator[Event]:
+        for sse in [*self._parser.feed(body), *self._parser.end()]:
+            yield from self._seen(self._decoder.feed(sse))
+        yield from self._seen(self._decoder.end())
+
+    def _body_events(self, body: bytes) -> list[Event]:
+        try:
+            events = self._upstream.decode_response(loads(body), self._ctx)
+        except ValueError:  # not JSON: HTML of a proxy, or nothing
+            empty = Error("server", "the upstream sent an empty answer", 502)
+            events = [Failure(decode_error(502, body) if body.strip() else empty)]
+        return list(self._seen(events))
+
+    # --- streamed
+
+    def stream(self, data: bytes) -> bytes:
+        """More bytes of the upstream's answer (b"": its end); what the client gets for them."""
+        try:
+            out = self._feed(data) if data else self._end()
+        except ValueError as error:  # a line or a body without end
+            out = self.break_off(Error("server", f"bridge: {error}", 502))
+        self._given += len(out)
+        if self.phase == "waiting" and self._given > COMMIT_BYTES:
+            self.phase = "committed"
+        return out
+
+    def _feed(self, data: bytes) -> bytes:
+        if self._is_stream is None:
+            self._hold(data)
+            self._is_stream = is_event_stream(b"".join(self._held))
+            if not self._is_stream:
+                return data if self._exact else b""
+            out, self._held = b"".join(self._held), []
+            return self._events(out, self._parser.feed(out), given=len(out) - len(data))
+        if self._is_stream:
+            return self._events(data, self._parser.feed(data))
+        self._hold(data)
+        return data if self._exact else b""
+
+    def _hold(self, data: bytes) -> None:
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > MAX_BODY:
+            raise ValueError(f"an answer of over {MAX_BODY} bytes that is no event stream")
+
+    def _end(self) -> bytes:
+        if self._is_stream:
+            out = self._events(b"", self._parser.end())
+            last = list(self._seen(self._decoder.end()))
+            return out if self._exact else out + self._encoded(last)
+        events = self._body_events(b"".join(self._held))
+        self._held = []
+        return b"" if self._exact else self._encoded(events)
+
+    def _events(self, data: bytes, events: list[SseEvent], given: int = 0) -> bytes:
+        """The client's bytes for `events`, which came as `data`; `given` of it went out before."""
+        if self._same:
+            for sse in events:
+                for _ in self._seen(self._decoder.feed(sse)):
+                    pass
+            if self._exact:
+                return data[given:]
+            return b"".join(map(self._reframed, events)) if self._asked else data
+        out: list[bytes] = []
+        for sse in events:
+            out += map(self._encode, self._seen(self._decoder.feed(sse)))
+        return b"".join(out)
+
+    def _encoded(self, events: Iterable[Event]) -> bytes:
+        return b"".join(map(self._encode, events))
+
+    def _encode(self, event: Event) -> bytes:
+        if self._encoder is None:
+            self._know_request()
+            self._encoder = self._client.Encoder(self._ctx)
+        return self._encoder.encode(event)
+
+    def break_off(self, error: Error) -> bytes:
+        over = self._exact or self.phase in ("finished", "failed")
+        return b"" if over else self._encoded(self._seen([Failure(error)]))
+
+    # --- both
+
+    def fail(self, error: Error) -> bytes:
+        """The client's error body, where no byte of an answer has gone out; sets `status`."""
+        self._see(Failure(error))
+        self.status, body = self._client.encode_error(error, self._ctx)
+        return dumps(body)
+
+    def _know_request(self) -> None:
+        """Read the client's request after all: passing bytes on had no need of it."""
+        if self._ctx.request is None and self._ctx.raw is not None:
+            with suppress(TransformError):  # the upstream has accepted it: defaults will do
+                self._ctx.request = self._client.decode_request(self._ctx.raw, self._ctx)
+
+    def _seen(self, events: Iterable[Event]) -> Iterator[Event]:
+        """`events` in the client's names, and their meaning for the caller kept."""
+        for upstream_event in events:
+            for event in self._restorer.restore(upstream_event):
+                self._see(event)
+                yield event
+
+    def _see(self, event: Event) -> None:
+        match event:
+            case PartDelta(text):
+                if text and self.phase == "waiting":
+                    self._commit_if(isinstance(self._open, TextPart | RefusalPart))
+            case PartStart(part):
+                self._open = part
+            case PartEnd(cut=cut):
+                self._commit_if(isinstance(self._open, ToolCallPart) and not cut)
+                self._open = None
+            case Stop(finish, usage):
+                self.phase, self.usage, self.finish_reason = "finished", usage, finish.reason
+            case Failure(error):
+                self.phase, self.failure = "failed", error
+            case _:
+                pass
+
+    def _commit_if(self, actionable: bool) -> None:
+        """The client can act on it, or show it: from here on there is no other upstream."""
+        if actionable and self.phase == "waiting":
+            self.phase = "committed"
+
+    def _renamed(self, text: bytes) -> bytes:
+        for path in MODEL_PATHS[self._ctx.client] if self._asked else ():
+            text = splice(text, path, self._asked)
+        return text
+
+    def _reframed(self, sse: SseEvent) -> bytes:
+        if sse.data is None:
+            return COMMENT
+        return format_event(self._renamed(sse.data.encode()), sse.event)

@@ -1,0 +1,21 @@
+"""Anthropic Messages: `POST /v1/messages`, whole and streamed, both roles."""
+
+from .errors import encode_error
+from .request import decode_request, encode_request
+from .response import decode_response, encode_response
+from .stream import Decoder, Encoder
+
+PATH = "/v1/messages"
+SUFFIX = "/v1/messages"  # /messages alone would take in OpenAI's threads
+
+__all__ = [
+    "PATH",
+    "SUFFIX",
+    "Decoder",
+    "Encoder",
+    "decode_request",
+    "decode_response",
+    "encode_error",
+    "encode_request",
+    "encode_response",
+]

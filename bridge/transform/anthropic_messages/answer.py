@@ -1,0 +1,243 @@
+"""What an answer is made of: content blocks read while they arrive, and written.
+
+Hard part: a block says what it is at its start, and what has to be sent back of it (a signature)
+at its end.
+"""
+
+from typing import Protocol as Interface
+
+from ..arguments import normal_arguments
+from ..context import Context
+from ..json_text import Json, loads
+from ..model import (
+    Citation,
+    CitationDelta,
+    Event,
+    Native,
+    NativePart,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+)
+from ..names import object_id
+from ..sequence import Call
+from .parts import PROTOCOL, call_native, decode_citation
+from .usage import encode_usage
+
+# --- reading
+
+
+class Block(Interface):
+    """An open content block: what it says when it opens, for each delta, and when it closes."""
+
+    def open(self) -> list[Event]: ...
+
+    def delta(self, kind: Json, delta: dict[str, Json]) -> list[Event]: ...
+
+    def close(self) -> list[Event]: ...
+
+
+class _Text:
+    def __init__(self, block: dict[str, Json], owner: Native) -> None:
+        self._block, self._owner = block, owner
+
+    def open(self) -> list[Event]:
+        events: list[Event] = [PartStart(TextPart("")), *_delta(self._block.get("text"))]
+        citations = self._block.get("citations")
+        for citation in citations if isinstance(citations, list) else ():
+            events += self._cite(citation)
+        return events
+
+    def delta(self, kind: Json, delta: dict[str, Json]) -> list[Event]:
+        if kind == "text_delta":
+            return _delta(delta.get("text"))
+        return self._cite(delta.get("citation")) if kind == "citations_delta" else []
+
+    def _cite(self, citation: Json) -> list[Event]:
+        if not isinstance(citation, dict):
+            return []
+        return [CitationDelta(decode_citation(citation, self._owner.upstream, self._owner.model))]
+
+    def close(self) -> list[Event]:
+        return [PartEnd()]
+
+
+def _delta(text: Json) -> list[Event]:
+    return [PartDelta(text)] if isinstance(text, str) and text else []
+
+
+class _Thinking:
+    """Thinking and redacted thinking: the whole block is the state that has to come back."""
+
+    def __init__(self, block: dict[str, Json], owner: Native) -> None:
+        self._block, self._owner = block, owner
+        text = block.get("thinking")
+        self._pieces = [text] if isinstance(text, str) else []
+
+    def open(self) -> list[Event]:
+        return [PartStart(ReasoningPart("")), *_delta("".join(self._pieces))]
+
+    def delta(self, kind: Json, delta: dict[str, Json]) -> list[Event]:
+        if kind == "thinking_delta" and isinstance(delta.get("thinking"), str):
+            self._pieces.append(delta["thinking"])
+            return _delta(delta["thinking"])
+        if kind == "signature_delta":  # replaces an earlier one
+            self._block = {**self._block, "signature": delta.get("signature")}
+        return []
+
+    def close(self) -> list[Event]:
+        block = self._block
+        if block["type"] == "thinking":
+            block = {**block, "thinking": "".join(self._pieces)}
+        if not (block.get("signature") or block.get("data")):  # servers that sign nothing
+            return [PartEnd()]
+        return [PartEnd(Native(PROTOCOL, (block,), self._owner.upstream, self._owner.model))]
+
+
+class ToolUse:
+    """A call of the client's tool; `input` counts where no delta says more."""
+
+    def __init__(self, block: dict[str, Json], owner: Native, ctx: Context) -> None:
+        self._input = block.get("input")
+        self._fed = False
+        native = call_native(block, owner.upstream, owner.model)
+        call_id, name = (text_of(block.get(key)) for key in ("id", "name"))
+        self._call = Call(ToolCallPart(call_id, name, "", native=native), ctx.notes)
+        self.direct = native is None or "caller" not in native.blocks[0]
+
+    def open(self) -> list[Event]:
+        return [PartStart(self._call.part)]
+
+    def delta(self, kind: Json, delta: dict[str, Json]) -> list[Event]:
+        text = delta.get("partial_json") if kind == "input_json_delta" else None
+        if not isinstance(text, str) or not text:
+            return []
+        self._fed = True
+        return _delta(self._call.feed(text))
+
+    def close(self) -> list[Event]:
+        given = [] if self._fed else _delta(self._call.feed(normal_arguments(self._input)))
+        return [*given, *self._call.close(cut=False)]
+
+
+class _Opaque:
+    """Any other block: told whole, when it is."""
+
+    def __init__(self, block: dict[str, Json], owner: Native) -> None:
+        self._block, self._owner = block, owner
+        self._pieces: list[str] = []
+
+    def open(self) -> list[Event]:
+        return []
+
+    def delta(self, kind: Json, delta: dict[str, Json]) -> list[Event]:
+        if kind == "input_json_delta":
+            self._pieces.append(text_of(delta.get("partial_json")))
+        elif kind == "compaction_delta":
+            self._block = {**self._block, **{k: v for k, v in delta.items() if k != "type"}}
+        return []
+
+    def close(self) -> list[Event]:
+        block, text = self._block, "".join(self._pieces)
+        if text:
+            try:
+                block = {**block, "input": loads(text)}
+            except ValueError:  # cut off; nobody but its vendor could use it
+                block = {**block, "input": {}}
+        native = Native(PROTOCOL, (block,), self._owner.upstream, self._owner.model)
+        return [PartStart(NativePart(native, "server_tool_dropped")), PartEnd()]
+
+
+def text_of(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def block_of(block: Json, owner: Native, ctx: Context) -> Block:
+    """`owner` tells whose state it is: protocol, upstream, model."""
+    if not isinstance(block, dict):
+        return _Opaque({}, owner)
+    match block.get("type"):
+        case "text":
+            return _Text(block, owner)
+        case "thinking" | "redacted_thinking":
+            return _Thinking(block, owner)
+        case "tool_use":
+            return ToolUse(block, owner, ctx)
+        case _:
+            return _Opaque(block, owner)
+
+
+# --- writing
+
+THINKING = {"type": "thinking", "thinking": "", "signature": ""}
+
+
+def message_head(id: str, model: str, service_tier: str | None, ctx: Context) -> dict[str, Json]:
+    """A message before anything was said in it."""
+    return {
+        "id": object_id("msg_", id, ctx),
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": encode_usage(None, service_tier),
+    }
+
+
+def is_hidden(ctx: Context) -> bool:
+    """A client that switched thinking off gets none."""
+    return ctx.request is not None and ctx.request.reasoning.mode == "disabled"
+
+
+def encode_thinking(text: str, native: Native | None, ctx: Context) -> Json:
+    """None where there is nothing to show and nothing to carry."""
+    if is_hidden(ctx):
+        return None
+    if native and native.protocol == PROTOCOL and not text:
+        return native.blocks[0]
+    signature = encode_signature(native, ctx)
+    return {**THINKING, "thinking": text, "signature": signature} if text or signature else None
+
+
+def encode_signature(native: Native | None, ctx: Context) -> str:
+    """Anthropic's own as it is, others' state sealed."""
+    if native is None:
+        return ""
+    if native.protocol == PROTOCOL:
+        return str(native.blocks[0].get("signature") or "")
+    return ctx.seal(native) or ""
+
+
+def encode_citation(citation: Citation, text: str, ctx: Context) -> Json:
+    """None for a place in a document that only another vendor knows how to name."""
+    if citation.native and citation.native.protocol == PROTOCOL:
+        return citation.native.blocks[0]
+    if citation.url is None:
+        ctx.notes.add("citations_dropped", "", "a citation without a URL")
+        return None
+    located = citation.start is not None and citation.end is not None
+    quoted = text[citation.start : citation.end] if located else ""
+    return {
+        "type": "web_search_result_location",
+        "url": citation.url,
+        "title": citation.title,
+        "cited_text": citation.cited_text or quoted,
+        "encrypted_index": "",
+    }
+
+
+def encode_native(part: NativePart, ctx: Context) -> Json:
+    if part.native.protocol == PROTOCOL:
+        return part.native.blocks[0]
+    ctx.notes.add(part.code, part.where, f"a part of {part.native.protocol}")
+    return {"type": "text", "text": part.text} if part.text else None
+
+
+def encode_call(part: ToolCallPart) -> dict[str, Json]:
+    own = part.native.blocks[0] if part.native and part.native.protocol == PROTOCOL else {}
+    return {"type": "tool_use", "id": part.id, "name": part.name, "input": {}, **own}

@@ -1,0 +1,223 @@
+"""The conversation: `system` and `messages` to turns and back.
+
+Hard part: Anthropic checks and caches the beginning of a conversation, so a turn is encoded without
+a look at later ones, but for what the API itself demands of the last turn.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby, zip_longest
+from typing import NamedTuple
+
+from ..context import Context
+from ..fields import one_of, required
+from ..json_text import Json
+from ..model import Message, NativePart, Part, ReasoningPart, Role, TextPart, ToolResultPart
+from ..profile import matches
+from .parts import PROTOCOL, decode_parts, encode_parts, native_part
+
+__all__ = ["decode_messages", "encode_messages"]
+
+ROLES: tuple[Role, ...] = ("user", "assistant", "system")
+MESSAGE_KEYS = frozenset({"role", "content", "clear_at", "output_config"})
+# Claude Code tells its billing in system text, differently in every request.
+BILLING_HEADER = "x-anthropic-billing-header:"
+
+# --- decoding
+
+
+def decode_messages(body: dict[str, Json], ctx: Context) -> tuple[Message, ...]:
+    given = required(body.get("messages"), list, "messages")
+    messages = [required(m, dict, f"messages[{n}]") for n, m in enumerate(given)]
+    cleared = _last_user_turn(messages)
+    turns = list(_system(body.get("system"), ctx))
+    for n, message in enumerate(messages):
+        if message.get("clear_at") == "next_user_message" and n < cleared:
+            ctx.notes.add("hint_dropped", f"messages[{n}]", "system text that ended before")
+        else:
+            turns += _turns(message, f"messages[{n}]", ctx)
+    return tuple(turns)
+
+
+def _system(system: Json, ctx: Context) -> Iterator[Message]:
+    if system is None or system in ("", []):
+        return
+    parts = [_billing_or(part) for part in decode_parts(system, "system", "system", ctx)]
+    yield Message("system", tuple(parts), where="system")
+
+
+def _billing_or(part: Part) -> Part:
+    if isinstance(part, TextPart) and part.text.startswith(BILLING_HEADER):
+        block = {"type": "text", "text": part.text}
+        return native_part(block, "billing_header_dropped", part.where)
+    return part
+
+
+def _last_user_turn(messages: Sequence[dict[str, Json]]) -> int:
+    """Where the last message stands in which a person speaks, not only tools."""
+    for n in range(len(messages) - 1, -1, -1):
+        content = messages[n].get("content")
+        if messages[n].get("role") == "user" and not _only_results(content):
+            return n
+    return -1
+
+
+def _only_results(content: Json) -> bool:
+    return isinstance(content, list) and all(
+        isinstance(block, dict) and block.get("type") == "tool_result" for block in content
+    )
+
+
+def _turns(message: dict[str, Json], where: str, ctx: Context) -> Iterator[Message]:
+    """One message as turns: tool results, and a summary before an answer, stand by themselves."""
+    role = one_of(required(message.get("role"), str, f"{where}.role"), ROLES, f"{where}.role")
+    for key in message:
+        if key not in MESSAGE_KEYS:
+            ctx.notes.add("field_dropped", f"{where}.{key}", "no key of a message")
+    parts = decode_parts(message.get("content"), role, f"{where}.content", ctx)
+    first = [part for part in parts if _stands_apart(part, role)]
+    rest = [part for part in parts if not _stands_apart(part, role)]
+    if first:
+        yield Message("tool" if role == "user" else "user", tuple(first), where=where)
+    if rest or not first:
+        yield Message(role, tuple(rest), where=where)
+
+
+def _stands_apart(part: Part, role: str) -> bool:
+    if role == "user":
+        return isinstance(part, ToolResultPart)
+    summary = isinstance(part, NativePart) and part.native.blocks[0]["type"] == "compaction"
+    return role == "assistant" and summary
+
+
+# --- encoding
+
+EMPTY, START, CONTINUE = "(empty)", "(start)", "Continue."
+
+
+class _Turn(NamedTuple):
+    role: str
+    content: list[Json]
+    where: str = ""
+
+
+def encode_messages(
+    messages: Sequence[Message], model: str, ctx: Context
+) -> tuple[list[Json], list[Json]]:
+    """The blocks of `system`, and `messages`."""
+    late = next((n for n, m in enumerate(messages) if not _is_system(m)), len(messages))
+    system = [block for message in messages[:late] for block in _content(message, ctx)]
+    encoded = [_turn(message, ctx) for message in _signed(messages[late:], ctx)]
+    takes_system = matches(model, ctx.profile.system_messages)
+    turns = _placed([turn for turn in encoded if turn.content], takes_system, ctx)
+    if ctx.client != PROTOCOL:
+        turns = _opened_and_closed(turns, ctx)
+    if ctx.profile.merge_roles:
+        turns = _merged(turns)
+    return system, [{"role": turn.role, "content": turn.content} for turn in turns]
+
+
+def _is_system(message: Message) -> bool:
+    return message.role in ("system", "developer")
+
+
+def _turn(message: Message, ctx: Context) -> _Turn:
+    """Without content where there is none left; a user always has to say something."""
+    content = _content(message, ctx)
+    if _is_system(message):
+        return _Turn("system", content, message.where)
+    if message.role == "assistant":
+        return _Turn("assistant", content, message.where)
+    return _Turn("user", content or [_text(EMPTY)], message.where)
+
+
+def _content(message: Message, ctx: Context) -> list[Json]:
+    if message.name is not None:
+        ctx.notes.add("name_dropped", message.where, "the author's name")
+    return encode_parts(message.parts, ctx)
+
+
+def _text(text: str) -> dict[str, Json]:
+    return {"type": "text", "text": text}
+
+
+def _signed(messages: Sequence[Message], ctx: Context) -> Sequence[Message]:
+    """`messages` without the reasoning before a gap in it: signatures hold in unbroken runs only.
+
+    A gap is reasoning that came back without a state that says whose it is. A tool loop loses all
+    of its reasoning or none.
+    """
+    gaps = [n for n, m in enumerate(messages) if any(_is_unsigned(part, ctx) for part in m.parts)]
+    if not gaps:
+        return messages
+    asked = (n for n in range(gaps[-1], len(messages)) if messages[n].role == "user")
+    end = next(asked, len(messages))
+    return [*(_without_reasoning(m, ctx) for m in messages[:end]), *messages[end:]]
+
+
+def _is_unsigned(part: Part, ctx: Context) -> bool:
+    if not isinstance(part, ReasoningPart):
+        return False
+    return part.native is None or not (part.native.upstream or ctx.owns(part.native))
+
+
+def _without_reasoning(message: Message, ctx: Context) -> Message:
+    kept = tuple(part for part in message.parts if not isinstance(part, ReasoningPart))
+    if len(kept) == len(message.parts):
+        return message
+    ctx.notes.add("thinking_prefix_dropped", message.where, "reasoning up to a gap in it")
+    return replace(message, parts=kept)
+
+
+def _placed(turns: list[_Turn], takes_system: bool, ctx: Context) -> list[_Turn]:
+    """System text in its place where model and API take it there, else as text of the user."""
+    runs = [list(run) for _, run in groupby(turns, key=lambda turn: turn.role == "system")]
+    placed: list[_Turn] = []
+    for n, run in enumerate(runs):
+        after = runs[n + 1][0] if n + 1 < len(runs) else None
+        if run[0].role != "system" or (takes_system and _is_legal(placed, after)):
+            placed += run
+        else:
+            placed += [_inlined(turn, ctx) for turn in run]
+    return placed
+
+
+def _is_legal(before: list[_Turn], after: _Turn | None) -> bool:
+    """Behind a user's turn or a server tool's result, and at the end or before an answer."""
+    if not before or (after and after.role != "assistant"):
+        return False
+    last = before[-1]
+    return last.role == "user" or str(last.content[-1]["type"]).endswith("_tool_result")
+
+
+def _inlined(turn: _Turn, ctx: Context) -> _Turn:
+    ctx.notes.add("system_inlined", turn.where, "as text of the user")
+    texts = [block["text"] for block in turn.content if block["type"] == "text"]
+    if len(texts) < len(turn.content):
+        ctx.notes.add("item_dropped", turn.where, "tools added or removed here")
+    block = _text("<system>" + "\n\n".join(texts) + "</system>")
+    marks = [b["cache_control"] for b in turn.content if "cache_control" in b]
+    return _Turn("user", [{**block, "cache_control": marks[-1]} if marks else block], turn.where)
+
+
+def _opened_and_closed(turns: list[_Turn], ctx: Context) -> list[_Turn]:
+    """A user first, last and between two answers; other protocols know no continued answer.
+
+    Between as well, or the next request of the conversation would begin otherwise.
+    """
+    out: list[_Turn] = []
+    if not turns or turns[0].role != "user":
+        where = turns[0].where if turns else "messages"
+        ctx.notes.add("leading_assistant", where, "a user has to begin")
+        out.append(_Turn("user", [_text(START)]))
+    for turn, after in zip_longest(turns, turns[1:]):
+        out.append(turn)
+        if turn.role == "assistant" and (after is None or after.role == "assistant"):
+            ctx.notes.add("trailing_assistant", turn.where, "a user has to ask for more")
+            out.append(_Turn("user", [_text(CONTINUE)]))
+    return out
+
+
+def _merged(turns: Iterable[_Turn]) -> list[_Turn]:
+    runs = (list(run) for _, run in groupby(turns, key=lambda turn: turn.role))
+    return [run[0]._replace(content=[b for turn in run for b in turn.content]) for run in runs]

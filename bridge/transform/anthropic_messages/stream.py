@@ -1,0 +1,344 @@
+"""Messages streams: events to neutral events and back.
+
+Hard part, reading: everything may come in an unexpected place (a whole answer in `message_start`,
+a second `message_start`, no `message_delta`). Writing: the grammar is strict, and reasoning can be
+of two kinds of block, which only its end tells.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from ..context import Context
+from ..errors import decode_error, error_inside
+from ..json_text import Json, dump_text, dumps, loads
+from ..model import (
+    Citation,
+    CitationDelta,
+    Error,
+    Event,
+    Failure,
+    Finish,
+    Keepalive,
+    Native,
+    NativePart,
+    Part,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    ReasoningPart,
+    RefusalPart,
+    Start,
+    Stop,
+    TextPart,
+    ToolCallPart,
+    Usage,
+)
+from ..sse import SseEvent, format_event
+from .answer import (
+    THINKING,
+    Block,
+    ToolUse,
+    block_of,
+    encode_call,
+    encode_citation,
+    encode_native,
+    encode_signature,
+    encode_thinking,
+    is_hidden,
+    message_head,
+    text_of,
+)
+from .errors import encode_error
+from .finish import decode_finish, encode_finish
+from .parts import PROTOCOL, encode_input
+from .usage import TIERS_READ, decode_usage, encode_usage, merge_usage
+
+__all__ = ["Decoder", "Encoder"]
+
+# --- decoding
+
+# How a delta says what it belongs to, where its block was never opened.
+OPENED_BY = {"text_delta": "text", "thinking_delta": "thinking"}
+
+
+class Decoder:
+    """One upstream stream. `feed_json` takes events already parsed: whole answers are read so."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._owner = Native(PROTOCOL, (), ctx.upstream_id)
+        self._started = self._ended = self._over = False
+        self._block: Block | None = None
+        self._blocks = self._calls = self._direct_calls = 0
+        self._cut = False
+        self._head: list[Json] = []  # content that came with message_start
+        self._ending: dict[str, Json] = {}  # stop_reason and what goes with it
+        self._usage: dict[str, Json] = {}
+
+    def feed(self, event: SseEvent) -> list[Event]:
+        if self._over:
+            return []
+        if event.data is None:
+            return [Keepalive()]
+        try:
+            payload = loads(event.data)
+        except ValueError:
+            if event.data.strip() == "[DONE]":  # of gateways that speak OpenAI's protocols too
+                return []
+            return self._fail(Error("server", "the upstream sent an event that is not JSON", 502))
+        return self.feed_json(payload, event.event) if isinstance(payload, dict) else []
+
+    def feed_json(self, payload: dict[str, Json], name: str = "") -> list[Event]:
+        """`name`, of the event line, counts where the payload has no type."""
+        kind = text_of(payload.get("type")) or name
+        if kind == "content_block_delta":
+            return self._delta(payload)
+        if self._over:
+            return []
+        if kind in HANDLERS:
+            return HANDLERS[kind](self, payload)
+        error = error_inside({**payload, "type": kind})
+        return self._fail(decode_error(200, error)) if error else []
+
+    def end(self) -> list[Event]:
+        """Complete if a reason to stop has come, even without the last event."""
+        if self._over:
+            return []
+        if self._ending:
+            return self._stop({})
+        return self._fail(Error("server", "upstream stream ended early", 502))
+
+    def _fail(self, error: Error) -> list[Event]:
+        self._over = True
+        return [Failure(error)]
+
+    def _start(self, payload: dict[str, Json]) -> list[Event]:
+        if self._blocks or self._ended:
+            problem = "the upstream began a second answer inside the first"
+            return self._fail(Error("server", problem, 502))
+        if self._started:  # repeated by a proxy
+            return []
+        message = payload.get("message")
+        return self._begin(message if isinstance(message, dict) else {})
+
+    def _begin(self, message: dict[str, Json]) -> list[Event]:
+        self._started = True
+        model = text_of(message.get("model"))
+        self._owner = Native(PROTOCOL, (), self._ctx.upstream_id, model)
+        content = message.get("content")
+        self._head = content if isinstance(content, list) else []
+        if self._head:  # elsewhere it stops nothing, whatever a server writes there
+            self._note_ending(message)
+        self._usage = merge_usage({}, message.get("usage"))
+        return [Start(text_of(message.get("id")), model, service_tier=self._tier)]
+
+    @property
+    def _tier(self) -> str | None:
+        return TIERS_READ.get(text_of(self._usage.get("service_tier")))
+
+    def _note_ending(self, holder: dict[str, Json]) -> None:
+        if text_of(holder.get("stop_reason")) and not self._ending:
+            keys = ("stop_reason", "stop_sequence", "stop_details")
+            self._ending = {key: holder.get(key) for key in keys}
+
+    def _open(self, block: Json) -> list[Event]:
+        """A block that was not closed is, when the next one begins."""
+        events = [*([] if self._started else self._begin({})), *self._close()]
+        self._blocks += 1
+        self._block = opened = block_of(block, self._owner, self._ctx)
+        if isinstance(opened, ToolUse):
+            self._calls += 1
+            self._direct_calls += opened.direct
+        return [*events, *opened.open()]
+
+    def _close(self) -> list[Event]:
+        if self._block is None:
+            return []
+        events, self._block = self._block.close(), None
+        self._cut = self._cut or any(isinstance(e, PartEnd) and e.cut for e in events)
+        return events
+
+    def _block_start(self, payload: dict[str, Json]) -> list[Event]:
+        return [] if self._ended else self._open(payload.get("content_block"))
+
+    def _delta(self, payload: dict[str, Json]) -> list[Event]:
+        delta = payload.get("delta")
+        if self._over or not isinstance(delta, dict):
+            return []
+        kind = text_of(delta.get("type"))
+        if self._block is not None:
+            return self._block.delta(kind, delta)
+        if self._ended or kind not in OPENED_BY:
+            return []
+        events = self._open({"type": OPENED_BY[kind]})
+        return [*events, *self._delta(payload)]
+
+    def _block_stop(self, payload: dict[str, Json]) -> list[Event]:
+        return self._close()
+
+    def _message_delta(self, payload: dict[str, Json]) -> list[Event]:
+        delta = payload.get("delta")
+        if isinstance(delta, dict):
+            self._note_ending(delta)
+            self._ended = bool(self._ending)
+        self._usage = merge_usage(self._usage, payload.get("usage"))
+        return []
+
+    def _ping(self, payload: dict[str, Json]) -> list[Event]:
+        return [Keepalive()]
+
+    def _stop(self, payload: dict[str, Json]) -> list[Event]:
+        if not (self._started or self._blocks or self._ending):
+            return self._fail(Error("server", "the upstream sent an empty answer", 502))
+        events = [] if self._started else self._begin({})
+        for block in [] if self._blocks else self._head:
+            events += self._open(block)
+        events += self._close()
+        usage = decode_usage(self._usage)
+        if usage is None:
+            self._ctx.notes.add("usage_missing", "usage", "the upstream counted no tokens")
+        self._over = True
+        calls = self._calls, self._direct_calls
+        finish = decode_finish(self._ending, *calls, self._cut, self._ctx)
+        return [*events, Stop(finish, usage, self._tier)]
+
+
+HANDLERS: dict[str, Callable[[Decoder, dict[str, Json]], list[Event]]] = {
+    "message_start": Decoder._start,
+    "content_block_start": Decoder._block_start,
+    "content_block_stop": Decoder._block_stop,
+    "message_delta": Decoder._message_delta,
+    "message_stop": Decoder._stop,
+    "ping": Decoder._ping,
+}
+
+# --- encoding
+
+_DELTA_END = b"}}\n\n"
+
+
+class Encoder:
+    """One client's stream; at most one block is open."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._part: Part | None = None  # the open one
+        self._pieces: list[str] = []  # of its text
+        self._prefix = b""  # of its deltas; b"" before they may go out
+        self._is_object = True  # the open call's arguments, as far as one can tell
+        self._index = 0
+        self._refusals: list[str] = []
+        self._started = self._over = False
+
+    def encode(self, event: Event) -> bytes:
+        if isinstance(event, PartDelta):
+            return self._delta(event.text) if event.text else b""
+        if self._over:
+            return b""
+        match event:
+            case Start(id, model, service_tier=tier):
+                self._started = True
+                return _event("message_start", message=message_head(id, model, tier, self._ctx))
+            case PartStart(part):
+                return self._open(part)
+            case PartEnd(native):
+                return self._close(native)
+            case CitationDelta(citation):
+                return self._cite(citation)
+            case Stop(finish, usage, tier):
+                return self._stop(finish, usage, tier)
+            case Failure(error):
+                self._over, self._part, self._prefix = True, None, b""
+                return format_event(dumps(encode_error(error, self._ctx)[1]), "error")
+            case Keepalive():
+                return _event("ping") if self._started else b""
+            case _:
+                assert_never(event)
+
+    def _open(self, part: Part) -> bytes:
+        """Reasoning waits for its first text or its end, which tell what kind of block it is."""
+        self._part, self._pieces, self._is_object = part, [], True
+        match part:
+            case TextPart() | RefusalPart():
+                self._prefix = self._delta_start("text_delta", "text")
+                return self._block_start({"type": "text", "text": ""})
+            case ToolCallPart():
+                return self._block_start(encode_call(part))
+            case NativePart() if block := encode_native(part, self._ctx):
+                return self._block_start(block) + self._block_stop()
+            case _:
+                return b""
+
+    def _delta(self, text: str) -> bytes:
+        self._pieces.append(text)
+        if self._prefix:
+            return self._prefix + dumps(text) + _DELTA_END
+        match self._part:
+            case ReasoningPart() if not is_hidden(self._ctx):
+                self._prefix = self._delta_start("thinking_delta", "thinking")
+                return self._block_start(THINKING) + self._prefix + dumps(text) + _DELTA_END
+            case ToolCallPart() if self._is_object and (begun := text.lstrip()):
+                self._is_object = begun.startswith("{")
+                return self._arguments("".join(self._pieces)) if self._is_object else b""
+            case _:
+                return b""
+
+    def _arguments(self, text: str) -> bytes:
+        self._prefix = self._delta_start("input_json_delta", "partial_json")
+        return self._prefix + dumps(text) + _DELTA_END
+
+    def _cite(self, citation: Citation) -> bytes:
+        encoded = encode_citation(citation, "".join(self._pieces), self._ctx)
+        if encoded is None or not isinstance(self._part, TextPart):
+            return b""
+        return self._block_delta(type="citations_delta", citation=encoded)
+
+    def _close(self, native: Native | None) -> bytes:
+        part, text, opened = self._part, "".join(self._pieces), bool(self._prefix)
+        self._part, self._prefix = None, b""
+        match part:
+            case ReasoningPart() if opened:
+                signature = encode_signature(native, self._ctx)
+                sealed = self._block_delta(type="signature_delta", signature=signature)
+                return (sealed if signature else b"") + self._block_stop()
+            case ReasoningPart():
+                block = encode_thinking("", native, self._ctx)
+                return self._block_start(block) + self._block_stop() if block else b""
+            case ToolCallPart():
+                given = {} if opened else encode_input(text, "", self._ctx)
+                rest = self._arguments(dump_text(given)) if given else b""
+                self._prefix = b""
+                return rest + self._block_stop()
+            case TextPart() | RefusalPart():
+                self._refusals += [text] if isinstance(part, RefusalPart) else []
+                return self._block_stop()
+            case _:
+                return b""
+
+    def _stop(self, finish: Finish, usage: Usage | None, tier: str | None) -> bytes:
+        self._over = True
+        delta = encode_finish(finish, "".join(self._refusals), self._ctx)
+        counts = {k: v for k, v in encode_usage(usage, tier).items() if v is not None}
+        return _event("message_delta", delta=delta, usage=counts) + _event("message_stop")
+
+    def _block_start(self, block: Json) -> bytes:
+        return _event("content_block_start", index=self._index, content_block=block)
+
+    def _block_delta(self, **delta: Json) -> bytes:
+        return _event("content_block_delta", index=self._index, delta=delta)
+
+    def _block_stop(self) -> bytes:
+        self._index += 1
+        return _event("content_block_stop", index=self._index - 1)
+
+    def _delta_start(self, kind: str, field: str) -> bytes:
+        """What `_block_delta` gives up to the text: made once, for there are many."""
+        start = (
+            'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+            '"delta":{"type":"%s","%s":'
+        )
+        return (start % (self._index, kind, field)).encode()
+
+
+def _event(kind: str, **fields: Json) -> bytes:
+    return format_event(dumps({"type": kind, **fields}), kind)

@@ -1,0 +1,186 @@
+"""Tools and tool_choice: definitions the client runs, and built-in ones with a `type` and a date.
+
+Hard part: strict tools. A schema that Anthropic cannot enforce as it stands is offered unenforced.
+"""
+
+from collections.abc import Sequence
+
+from ..context import Context
+from ..fields import one_of, optional, required
+from ..json_text import Json
+from ..model import Native, Tool, ToolChoice
+from ..notes import TransformError
+from ..schema import Cleaned, clean_for_anthropic
+from .parts import PROTOCOL, decode_cache, marked
+
+__all__ = ["decode_tool_choice", "decode_tools", "encode_tool_choice", "encode_tools"]
+
+# Built-in tools that the app runs begin so; all other built-in ones run at the vendor's.
+RUN_BY_CLIENT = ("bash_", "text_editor_", "memory_", "computer_", "browser_")
+FIELDS = ("name", "type", "description", "input_schema", "strict", "cache_control")
+MAX_STRICT = 20  # in one request
+CHOICES = ("auto", "any", "tool", "none")
+ALONE = "disable_parallel_tool_use"
+WEB_SEARCH = "web_search_20250305"  # the version without conditions
+WEB_SEARCH_OPTIONS = ("max_uses", "allowed_domains", "blocked_domains", "user_location")
+
+# --- decoding
+
+
+def decode_tools(tools: Json, ctx: Context) -> tuple[Tool, ...]:
+    given = optional(tools, list, "tools") or []
+    return tuple(_tool(tool, f"tools[{n}]", ctx) for n, tool in enumerate(given))
+
+
+def _tool(tool: Json, where: str, ctx: Context) -> Tool:
+    tool = required(tool, dict, where)
+    kind = optional(tool.get("type"), str, f"{where}.type")
+    options = {k: v for k, v in tool.items() if k not in FIELDS and v is not None}
+    if kind not in (None, "custom") and "input_schema" not in tool:
+        return Tool(
+            name=_name(tool, where),
+            kind="client" if kind.startswith(RUN_BY_CLIENT) else "hosted",
+            options=options,
+            native=Native(PROTOCOL, (tool,)),
+            where=where,
+        )
+    return Tool(
+        name=required(tool.get("name"), str, f"{where}.name"),
+        description=optional(tool.get("description"), str, f"{where}.description") or None,
+        parameters=optional(tool.get("input_schema"), dict, f"{where}.input_schema"),
+        strict=optional(tool.get("strict"), bool, f"{where}.strict"),
+        cache=decode_cache(tool, where, ctx),
+        options=options,
+        where=where,
+    )
+
+
+def _name(tool: dict[str, Json], where: str) -> str:
+    """Toolsets have no name."""
+    name = tool.get("name") or tool.get("mcp_server_name") or tool["type"]
+    return required(name, str, f"{where}.name")
+
+
+def decode_tool_choice(choice: Json) -> tuple[ToolChoice | None, bool | None]:
+    """What to call, and whether calls may come in parallel (None: not said, which is yes)."""
+    choice = optional(choice, dict, "tool_choice")
+    if choice is None:
+        return None, None
+    alone = optional(choice.get(ALONE), bool, f"tool_choice.{ALONE}")
+    kind = required(choice.get("type"), str, "tool_choice.type")
+    match one_of(kind, CHOICES, "tool_choice.type"):
+        case "tool":
+            name = required(choice.get("name"), str, "tool_choice.name")
+            decoded = ToolChoice("tool", name)
+        case "any":
+            decoded = ToolChoice("required")
+        case "none":
+            decoded = ToolChoice("none")
+        case _:
+            decoded = ToolChoice("auto")
+    return decoded, False if alone else None
+
+
+# --- encoding
+
+
+def encode_tools(tools: Sequence[Tool], ctx: Context) -> list[Json]:
+    crowded = sum(tool.strict is True for tool in tools) > MAX_STRICT
+    encoded: list[Json] = []
+    for tool in tools:
+        if tool.kind in ("function", "custom"):
+            encoded.append(_function(tool, crowded, ctx))
+        else:
+            encoded += _built_in(tool, ctx)
+    return encoded
+
+
+def _function(tool: Tool, crowded: bool, ctx: Context) -> Json:
+    strict = tool.strict if ctx.client == PROTOCOL else _strict(tool, crowded, ctx)
+    fields = {
+        "name": tool.name,
+        "description": tool.description,
+        "input_schema": tool.parameters or {"type": "object", "properties": {}},
+        "strict": strict,
+    }
+    encoded = {key: value for key, value in fields.items() if value is not None}
+    if ctx.client == PROTOCOL:
+        encoded |= tool.options
+    else:
+        for key in tool.options:
+            ctx.notes.add("hint_dropped", f"{tool.where}.{key}", f"a key of the tool {tool.name}")
+    return marked(encoded, tool.cache, tool.where, ctx)
+
+
+def _strict(tool: Tool, crowded: bool, ctx: Context) -> bool | None:
+    """True where the schema can be enforced as it is; never False, which is the default."""
+    if not tool.strict:
+        return None
+    if ctx.profile.strict_tools and not crowded and _is_enforceable(tool.parameters):
+        return True
+    ctx.notes.add("strict_downgraded", tool.where, f"the schema of {tool.name} is not enforced")
+    return None
+
+
+def _is_enforceable(schema: Json) -> bool:
+    try:
+        return clean_for_anthropic(schema) == Cleaned(schema, [])
+    except TransformError:  # it contains itself
+        return False
+
+
+def _built_in(tool: Tool, ctx: Context) -> list[Json]:
+    if tool.native and tool.native.protocol == PROTOCOL:
+        return [dict(block) for block in tool.native.blocks]
+    if tool.name == "web_search":
+        options = {key: tool.options[key] for key in WEB_SEARCH_OPTIONS if key in tool.options}
+        return [{"type": WEB_SEARCH, "name": "web_search", **options}]
+    ctx.notes.add("hosted_tool_dropped", tool.where, f"{tool.name} runs at another vendor only")
+    return []
+
+
+def encode_tool_choice(
+    choice: ToolChoice | None,
+    parallel: bool | None,
+    tools: Sequence[Tool],
+    offered: Sequence[Json],
+    ctx: Context,
+) -> Json:
+    """None for no choice. `offered` are `tools` as encoded: some may be gone."""
+    _check_offered(choice, tools, offered)
+    if not offered and choice:
+        ctx.notes.add("hint_dropped", "tool_choice", "there are no tools to choose from")
+    if not offered or (choice is None and parallel is not False):
+        return None
+    one_at_a_time = {ALONE: True} if parallel is False else {}
+    choice = choice or ToolChoice("auto")
+    if choice.mode == "none":
+        return {"type": "none"}
+    return {**_choice(choice, ctx), **one_at_a_time}
+
+
+def _check_offered(
+    choice: ToolChoice | None, tools: Sequence[Tool], offered: Sequence[Json]
+) -> None:
+    """A call that is demanded of a tool that is not there cannot be made."""
+    names = {tool.get("name") for tool in offered}
+    if choice and choice.mode == "tool" and choice.name not in names:
+        if choice.native or any(tool.name == choice.name for tool in tools):
+            problem = f"{choice.name} runs at another vendor only"
+            raise TransformError("tool_choice", problem, "hosted_tool_unsupported")
+
+
+def _choice(choice: ToolChoice, ctx: Context) -> dict[str, Json]:
+    match choice.mode:
+        case "required":
+            return {"type": "any"}
+        case "tool":
+            return {"type": "tool", "name": choice.name}
+        case "allowed" if choice.required and len(choice.tools) == 1:
+            return {"type": "tool", "name": choice.tools[0]}
+        case "allowed":
+            detail = f"any tool may be called, not only {', '.join(choice.tools)}"
+            ctx.notes.add("tool_subset_unenforced", "tool_choice", detail)
+            return {"type": "any" if choice.required else "auto"}
+        case _:
+            return {"type": "auto"}

@@ -1,0 +1,68 @@
+"""What a protocol folder offers: the same files with the same functions in each.
+
+`decode_` is wire to model, `encode_` is model to wire. As a client's protocol a codec decodes
+requests and encodes answers; as an upstream's it encodes requests and decodes answers.
+"""
+
+from typing import Protocol as Interface
+
+from .context import Context
+from .json_text import Json
+from .model import Error, Event, Request, Response
+from .sse import SseEvent
+
+
+class Decoder(Interface):
+    """An upstream's stream: events in, neutral events out, at most one part open at a time."""
+
+    def __init__(self, ctx: Context) -> None: ...
+
+    def feed(self, event: SseEvent) -> list[Event]:
+        """Tolerant: unknown events give nothing, a broken stream gives a Failure."""
+        ...
+
+    def end(self) -> list[Event]:
+        """The bytes are over: a Failure unless the answer was finished; [] after the terminal."""
+        ...
+
+
+class Encoder(Interface):
+    """A client's stream: neutral events in, bytes out."""
+
+    def __init__(self, ctx: Context) -> None: ...
+
+    def encode(self, event: Event) -> bytes:
+        """b"" when the client's protocol says nothing for this event."""
+        ...
+
+
+class Codec(Interface):
+    """A protocol folder, seen as a module."""
+
+    PATH: str  # the endpoint below a vendor's host: /v1/messages
+    SUFFIX: str  # how paths of this endpoint end at any server: /chat/completions
+    Decoder: type[Decoder]
+    Encoder: type[Encoder]
+
+    @staticmethod
+    def decode_request(body: Json, ctx: Context) -> Request:
+        """A client's body; TransformError for what the protocol does not allow."""
+        ...
+
+    @staticmethod
+    def encode_request(request: Request, ctx: Context) -> Json:
+        """The upstream's body; notes for what is lost, TransformError for what cannot be said."""
+        ...
+
+    @staticmethod
+    def decode_response(body: Json, ctx: Context) -> list[Event]:
+        """A whole 2xx answer as the events its stream would give, ending in Stop or Failure."""
+        ...
+
+    @staticmethod
+    def encode_response(response: Response, ctx: Context) -> Json: ...
+
+    @staticmethod
+    def encode_error(error: Error, ctx: Context) -> tuple[int, Json]:
+        """The status and body the client's protocol has for `error`."""
+        ...

@@ -1,0 +1,160 @@
+"""HTTP headers of one exchange: what an upstream gets of a client's, and a client of an upstream's.
+
+Towards another host nothing of the client's goes along but what the protocol itself defines: no
+credential, no cookie, no telemetry, no vendor's or agent's header. Back comes what a client acts
+on: request id, rate limits, retry hints, in its own vendor's names.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from .model import Protocol
+
+type Headers = list[tuple[str, str]]
+
+# Meaningful to one connection only, or made anew here. https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "x-goog-api-key"})
+
+# What a request keeps on its way to another host of the same protocol: body fields and these
+# headers belong together.
+PROTOCOL_HEADERS: dict[Protocol, frozenset[str]] = {
+    "anthropic_messages": frozenset({"anthropic-version", "anthropic-beta"}),
+    "openai_chat": frozenset(),
+    "openai_responses": frozenset({"openai-beta"}),
+}
+RETRY = ("retry-after", "retry-after-ms", "x-should-retry")
+REQUEST_ID: dict[Protocol, str] = {
+    "anthropic_messages": "request-id",
+    "openai_chat": "x-request-id",
+    "openai_responses": "x-request-id",
+}
+USER_AGENT = "llm-bridge"
+
+
+def own_host_headers(client: Iterable[tuple[str, str]], *, keep_credentials: bool) -> Headers:
+    """For the host the app itself addressed: its headers, asking for an answer we can read."""
+    kept = [
+        (name, value)
+        for name, value in client
+        if name.lower() not in HOP_BY_HOP
+        and name.lower() != "accept-encoding"
+        and (keep_credentials or name.lower() not in CREDENTIALS)
+    ]
+    return [*kept, ("accept-encoding", "identity")]
+
+
+def other_host_headers(
+    client: Iterable[tuple[str, str]], client_protocol: Protocol, upstream_protocol: Protocol
+) -> Headers:
+    """For any other host: the few headers the call itself needs."""
+    kept = {
+        "content-type": "application/json",
+        "accept": "application/json, text/event-stream",
+        "accept-encoding": "identity",
+        "user-agent": USER_AGENT,
+    }
+    if client_protocol == upstream_protocol:
+        known = PROTOCOL_HEADERS[upstream_protocol]
+        for name, value in client:
+            if name.lower() in known:
+                kept[name.lower()] = _joined(kept.get(name.lower()), value)
+    return list(kept.items())
+
+
+def _joined(before: str | None, value: str) -> str:
+    return value if before is None else f"{before},{value}"  # a list header may be repeated
+
+
+def same_protocol_response_headers(upstream: Iterable[tuple[str, str]]) -> Headers:
+    """For an answer that is passed on in its own protocol, framed anew."""
+    return [(name, value) for name, value in upstream if name.lower() not in HOP_BY_HOP]
+
+
+def response_headers(
+    upstream: Mapping[str, str], client: Protocol, made_by: Protocol, now: float
+) -> Headers:
+    """What a client of protocol `client` is told of an answer's headers (lower-case names).
+
+    `now` is seconds since the epoch: Anthropic gives instants where OpenAI gives durations.
+    """
+    out: Headers = []
+    request_id = upstream.get(REQUEST_ID[made_by]) or upstream.get("request-id")
+    if request_id := request_id or upstream.get("x-request-id"):
+        out += [("request-id", request_id), ("x-request-id", request_id)]
+    out += [(name, upstream[name]) for name in RETRY if name in upstream]
+    return out + _rate_limits(upstream, client, now)
+
+
+_KINDS = ("requests", "tokens")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _rate_limits(upstream: Mapping[str, str], client: Protocol, now: float) -> Headers:
+    """Both vendors' rate limit headers read, written in the client's vendor's names."""
+    out: Headers = []
+    for kind in _KINDS:
+        for field in ("limit", "remaining"):
+            value = upstream.get(f"anthropic-ratelimit-{kind}-{field}")
+            value = value or upstream.get(f"x-ratelimit-{field}-{kind}")
+            if value and value.isdigit():  # Azure sends -1 for unknown
+                out.append((_limit_name(client, kind, field), value))
+        seconds = _reset(upstream, kind, now)
+        if seconds is not None:
+            out.append((_limit_name(client, kind, "reset"), _reset_text(client, seconds, now)))
+    return out
+
+
+def _limit_name(client: Protocol, kind: str, field: str) -> str:
+    if client == "anthropic_messages":
+        return f"anthropic-ratelimit-{kind}-{field}"
+    return f"x-ratelimit-{field}-{kind}"
+
+
+def _reset(upstream: Mapping[str, str], kind: str, now: float) -> float | None:
+    """Seconds until the limit is full again."""
+    instant = upstream.get(f"anthropic-ratelimit-{kind}-reset")
+    if instant:
+        try:
+            return max(0.0, datetime.fromisoformat(instant).timestamp() - now)
+        except ValueError:
+            return None
+    return duration(upstream.get(f"x-ratelimit-reset-{kind}", ""))
+
+
+def duration(text: str) -> float | None:
+    """Seconds of OpenAI's `12ms`, `6m0s`, Azure's `12`; None for anything else."""
+    if text.isdigit():
+        return float(text)
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return None
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _reset_text(client: Protocol, seconds: float, now: float) -> str:
+    if client == "anthropic_messages":
+        instant = datetime.fromtimestamp(now, UTC) + timedelta(seconds=seconds)
+        return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if seconds < 1:
+        return f"{round(seconds * 1000)}ms"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

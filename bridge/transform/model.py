@@ -1,0 +1,458 @@
+"""The neutral model: what requests, answers, streams and errors mean, whoever's words they use.
+
+Every protocol decodes to these values and encodes from them. What two protocols share has a typed
+field; what one has alone rides along as `Native` (opaque objects, verbatim) or `Extra` (a request
+field). Values only: equal content is an equal object. `where` is the place in the body a value was
+read from, for notes; it takes no part in comparisons.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .json_text import Json
+
+type Protocol = Literal["anthropic_messages", "openai_chat", "openai_responses"]
+type Role = Literal["system", "developer", "user", "assistant", "tool"]
+type CallKind = Literal["function", "custom"]
+type Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+type FinishReason = Literal[
+    "stop",
+    "stop_sequence",
+    "length",
+    "context_window",
+    "tool_calls",
+    "content_filter",  # a filter of the host
+    "refusal",  # the model or a classifier declined
+    "pause",  # a server tool loop wants to be continued
+    "compaction",
+    "interrupted",  # ended early for no reason the other protocols have (steered, max_messages)
+]
+type ErrorKind = Literal[
+    "invalid_request",
+    "context_length",
+    "authentication",
+    "billing",
+    "permission",
+    "not_found",
+    "model_not_found",
+    "timeout",
+    "conflict",
+    "too_large",
+    "rate_limit",
+    "overloaded",
+    "server",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """Objects of one upstream, verbatim: they return to it alone, and nobody else may see them.
+
+    `upstream` is the id of the upstream that made them, "" when only the app knows (its own
+    history, unmarked).
+    """
+
+    protocol: Protocol
+    blocks: tuple[Json, ...]
+    upstream: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheMark:
+    """A prompt cache breakpoint; `ttl` in its vendor's words (5m, 1h, 30m, 12h), None: default."""
+
+    ttl: str | None = None
+
+
+# --- where the bytes of an image or a document are
+
+
+@dataclass(frozen=True, slots=True)
+class Base64Source:
+    media_type: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class UrlSource:
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A file the vendor keeps; the id means nothing to another vendor."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    text: str
+    media_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class PartsSource:
+    """A document made of text and images."""
+
+    parts: "tuple[Part, ...]"
+
+
+type Source = Base64Source | UrlSource | FileSource | TextSource | PartsSource
+
+# --- parts of messages
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a piece of text comes from.
+
+    `start` and `end` count code points in the text part that carries the citation. `url` is None
+    for a place inside a document of the request, which only `native` can express.
+    """
+
+    url: str | None
+    title: str | None = None
+    cited_text: str | None = None
+    start: int | None = None
+    end: int | None = None
+    native: Native | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    text: str
+    citations: tuple[Citation, ...] = ()
+    cache: CacheMark | None = None
+    logprobs: tuple[Json, ...] = ()
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalPart:
+    text: str
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    source: Source
+    detail: str | None = None
+    cache: CacheMark | None = None
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPart:
+    source: Source
+    title: str | None = None  # or the file name
+    context: str | None = None
+    citations: bool = False  # the model is asked to cite it
+    cache: CacheMark | None = None
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPart:
+    data: str
+    format: str
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningPart:
+    """What the model thought. Hidden reasoning is an empty text with a `native`."""
+
+    text: str
+    native: Native | None = None
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallPart:
+    """`arguments` is JSON text of an object for a function, free text for a custom tool."""
+
+    id: str
+    name: str
+    arguments: str
+    kind: CallKind = "function"
+    namespace: str | None = None
+    cache: CacheMark | None = None
+    native: Native | None = None  # when the call has fields that only its vendor knows
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResultPart:
+    """`call_id` is "" for an output that names its tool instead (`name`)."""
+
+    call_id: str
+    parts: "tuple[Part, ...]"
+    is_error: bool = False
+    kind: CallKind = "function"
+    name: str | None = None
+    cache: CacheMark | None = None
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NativePart:
+    """A block that one protocol has alone.
+
+    Its own protocol writes `native` back. Others write `text` when there is one and drop the part
+    otherwise; both with a note `code`, or refuse when `code` is an error code.
+    """
+
+    native: Native
+    code: str
+    text: str | None = None
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+type Part = (
+    TextPart
+    | RefusalPart
+    | ImagePart
+    | DocumentPart
+    | AudioPart
+    | ReasoningPart
+    | ToolCallPart
+    | ToolResultPart
+    | NativePart
+)
+
+# --- requests
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn. Tool results stand in messages of role "tool", all results of a turn in one."""
+
+    role: Role
+    parts: tuple[Part, ...]
+    name: str | None = None
+    phase: str | None = None
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool the client offers. `native` is the definition of a built-in one, as its vendor has it.
+
+    A built-in tool has kind "hosted" when the vendor runs it, "client" when the app does; others
+    are functions (`parameters`: JSON Schema) or custom tools (`format`: `{type, syntax,
+    definition}`).
+    """
+
+    name: str
+    description: str | None = None
+    parameters: Json = None
+    kind: Literal["function", "custom", "hosted", "client"] = "function"
+    strict: bool | None = None
+    format: Json = None
+    namespace: str | None = None
+    cache: CacheMark | None = None
+    options: dict[str, Json] = field(default_factory=dict)  # further keys, by their vendor's names
+    native: Native | None = None
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """`tool`: exactly the tool `name`; `allowed`: only the names in `tools`, one of them if
+    `required`."""
+
+    mode: Literal["auto", "required", "none", "tool", "allowed"]
+    name: str = ""
+    kind: CallKind = "function"
+    tools: tuple[str, ...] = ()
+    required: bool = False
+    native: Native | None = None  # a choice of a built-in tool
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """How much to think, and how much of it to show.
+
+    `mode` and `budget` (tokens) are Anthropic's words, `effort` is everybody's. `visible` None: the
+    client said nothing.
+    """
+
+    effort: Effort | None = None
+    mode: Literal["adaptive", "enabled", "disabled", "between_tools"] | None = None
+    budget: int | None = None
+    visible: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    kind: Literal["text", "json_object", "json_schema"]
+    schema: Json = None
+    name: str | None = None
+    description: str | None = None
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A request field that one protocol (or both of OpenAI's) has alone; `code`: note when lost."""
+
+    value: Json
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A whole request. System text is messages of role system or developer, in their place."""
+
+    protocol: Protocol
+    model: str
+    messages: tuple[Message, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop: tuple[str, ...] = ()
+    reasoning: Reasoning = Reasoning()
+    output_format: OutputFormat | None = None
+    stream: bool = False
+    include_usage: bool = False  # Chat: the client wants the usage chunk
+    legacy_functions: bool = False  # Chat: tools came as `functions`, answer in that shape
+    user: str | None = None
+    service_tier: str | None = None  # OpenAI's words: auto, default, flex, scale, priority, fast
+    cache: CacheMark | None = None  # automatic breakpoint for the whole prompt
+    extras: dict[str, Extra] = field(default_factory=dict)
+    raw: Json = field(default=None, compare=False, repr=False)  # the body as parsed
+
+
+# --- answers
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts, OpenAI's way: input includes cached ones, output includes reasoning.
+
+    None: unknown.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_write_short_tokens: int | None = None  # 5m (Anthropic), 30m (OpenAI)
+    cache_write_long_tokens: int | None = None  # 1h, 12h
+    reasoning_tokens: int | None = None
+    web_search_requests: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Why an answer ended. `raw` is the vendor's own word; `inferred`: it gave none."""
+
+    reason: FinishReason
+    raw: str | None = None
+    stop_sequence: str | None = None
+    explanation: str | None = None  # of a refusal
+    category: str | None = None  # of a refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer: what folding its stream gives."""
+
+    id: str
+    model: str
+    parts: tuple[Part, ...]
+    finish: Finish
+    usage: Usage | None = None
+    created: float | None = None
+    service_tier: str | None = None
+    native: Native | None = None  # the content as the upstream sent it
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """What went wrong upstream or in the bridge; `code`, `param`, `details` as received."""
+
+    kind: ErrorKind
+    message: str
+    status: int
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+    details: Json = None
+    request_id: str | None = None
+
+
+# --- stream events: Start (PartStart PartDelta* PartEnd)* Stop | Failure, one part open at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    id: str
+    model: str
+    created: float | None = None
+    service_tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartStart:
+    """Opens a part: a text, reasoning, refusal or tool call without its text yet, or a NativePart
+    whole."""
+
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class PartDelta:
+    """More text of the open part (text, reasoning, refusal, or tool call arguments)."""
+
+    text: str
+    logprobs: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CitationDelta:
+    """A citation of the open text part."""
+
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class PartEnd:
+    """Closes the open part. `native` is its opaque state, known only now (signature, ciphertext).
+
+    `cut`: the answer ended inside it, so a tool call's arguments are not whole.
+    """
+
+    native: Native | None = None
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The answer is whole. `native` is its content as the upstream sent it."""
+
+    finish: Finish
+    usage: Usage | None = None
+    service_tier: str | None = None
+    native: Native | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The answer broke off; a part may still be open."""
+
+    error: Error
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """The upstream is alive and says nothing."""
+
+
+type Event = Start | PartStart | PartDelta | CitationDelta | PartEnd | Stop | Failure | Keepalive

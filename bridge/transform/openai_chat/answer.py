@@ -1,0 +1,160 @@
+"""What an answer is made of: the fields around it, calls in pieces, citations.
+
+Hard part: calls come in pieces that say in many ways, or not at all, whose pieces they are.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from ..context import Context
+from ..json_text import Json, dump_text
+from ..model import CallKind, Citation, Start, ToolCallPart
+from ..names import object_id
+from ..notes import Notes
+from ..sequence import Call, Sequence
+
+__all__ = ()
+
+# --- reading
+
+TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
+MILLISECONDS = 100_000_000_000  # a number of seconds above it is none
+
+
+def text_of(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def read_start(known: Start, chunk: Mapping[str, Json]) -> Start:
+    """The first id and model count; some servers change them on the way."""
+    tier = text_of(chunk.get("service_tier"))
+    return Start(
+        known.id or text_of(chunk.get("id")),
+        known.model or text_of(chunk.get("model")),
+        known.created or _seconds(chunk.get("created")),
+        known.service_tier or (tier if tier in TIERS else None),
+    )
+
+
+def _seconds(value: Json) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+        return None
+    return value / 1000 if value > MILLISECONDS else value
+
+
+def logprobs_of(choice: Mapping[str, Json]) -> tuple[Json, ...]:
+    logprobs = choice.get("logprobs")
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    return tuple(content) if isinstance(content, list) else ()
+
+
+def citations_of(annotations: Json, offset: int) -> Iterator[Citation]:
+    """`offset` is where the text part they belong to begins in the whole text."""
+    for annotation in annotations if isinstance(annotations, list) else ():
+        about = annotation.get("url_citation") if isinstance(annotation, dict) else None
+        if isinstance(about, dict) and (url := text_of(about.get("url"))):
+            start, end = (_place(about.get(key), offset) for key in ("start_index", "end_index"))
+            yield Citation(url, text_of(about.get("title")) or None, start=start, end=end)
+
+
+def _place(index: Json, offset: int) -> int | None:
+    is_place = isinstance(index, int) and not isinstance(index, bool)
+    return max(0, index - offset) if is_place else None
+
+
+LEGACY = -1  # the index of `function_call`, which has none
+
+
+class CallDeltas:
+    """Finds out whose pieces come in `tool_calls`: by index and id, or where they stand."""
+
+    def __init__(self, sequence: Sequence, notes: Notes) -> None:
+        self._sequence, self._notes = sequence, notes
+        self._by_index: dict[int, Call] = {}
+        self._by_id: dict[str, Call] = {}
+        self._last: Call | None = None
+
+    def read(self, delta: Mapping[str, Json]) -> None:
+        entries = delta.get("tool_calls")
+        for place, entry in enumerate(entries if isinstance(entries, list) else ()):
+            if isinstance(entry, dict):
+                self._read(entry, _index(entry.get("index")), place)
+        legacy = delta.get("function_call")
+        if isinstance(legacy, dict):
+            self._read({"function": legacy}, LEGACY, 0)
+
+    def _read(self, entry: dict[str, Json], index: int | None, place: int) -> None:
+        kind, inner = _kind_of(entry)
+        call_id, name = text_of(entry.get("id")), text_of(inner.get("name"))
+        text = inner.get("input" if kind == "custom" else "arguments")
+        if not isinstance(text, str):
+            text = "" if text is None else dump_text(text)  # Ollama gives the object itself
+        call = self._find(index, call_id, name, text, place)
+        if call is None:
+            if not (call_id or name or text):
+                return  # a placeholder, beside a text
+            call = Call(ToolCallPart(call_id, name, "", kind), self._notes)
+            self._sequence.begin(call)
+        self._last = call
+        if index is not None:
+            self._by_index[index] = call
+        if call_id:
+            self._by_id.setdefault(call_id, call)
+        self._sequence.call(call, call_id, name, text)
+
+    def _find(
+        self, index: int | None, call_id: str, name: str, text: str, place: int
+    ) -> Call | None:
+        """The call a piece belongs to; None: it begins another one."""
+        if index is None and call_id:
+            return self._by_id.get(call_id)
+        call = self._last if index is None else self._by_index.get(index)
+        if call is None or (call_id and call.part.id and call_id != call.part.id):
+            return None
+        if call_id or not (name and call.part.name):
+            return call
+        # A name again, and no id: repeated, unless the call it would belong to is whole.
+        is_next = (call.said and text.strip()) or (index is None and place > 0)
+        return None if is_next else call
+
+
+def _kind_of(entry: dict[str, Json]) -> tuple[CallKind, dict[str, Json]]:
+    """Some servers send an empty `custom` beside the function they mean."""
+    function, custom = entry.get("function"), entry.get("custom")
+    if isinstance(custom, dict) and (entry.get("type") == "custom" or function is None):
+        return "custom", custom
+    return "function", function if isinstance(function, dict) else {}
+
+
+def _index(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+# --- writing
+
+
+def chunk_head(start: Start, ctx: Context) -> dict[str, Json]:
+    """What all chunks of an answer have in common."""
+    tier = {"service_tier": start.service_tier} if start.service_tier in TIERS else {}
+    return {
+        "id": object_id("chatcmpl-", start.id, ctx),
+        "object": "chat.completion.chunk",
+        "created": int(start.created or ctx.now),
+        "model": start.model,
+        **tier,
+    }
+
+
+def annotations_of(
+    citations: Iterable[Citation], offset: int, length: int, ctx: Context
+) -> Iterator[Json]:
+    """Places in a text part as places in the whole text; a citation without one is of all of it."""
+    for citation in citations:
+        if citation.url is None:
+            detail = "a place in a document of the request"
+            ctx.notes.add("citations_dropped", "annotations", detail)
+            continue
+        start = 0 if citation.start is None else citation.start
+        end = length if citation.end is None else citation.end
+        place = {"start_index": offset + start, "end_index": offset + end}
+        about = {**place, "title": citation.title or "", "url": citation.url}
+        yield {"type": "url_citation", "url_citation": about}

@@ -1,0 +1,209 @@
+"""Profiles: how servers of one protocol differ, as data.
+
+A profile is a set of flags. `resolve` finds the one for an upstream: named in the configuration, a
+mapping of flags over a named one, or by host: the vendor's own API gets the vendor's profile,
+every other server `compatible`, which asks for little. Codecs read flags; none looks at host names.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from fnmatch import fnmatchcase
+from typing import Any, Literal, get_args, get_origin
+
+from .model import Protocol
+
+# Globs over model names, first match wins, a leading "!" says no; no match says no.
+type Models = tuple[str, ...]
+
+ALL: Models = ("*",)
+NONE: Models = ()
+
+
+def matches(model: str, patterns: Models) -> bool:
+    """Whether `model` is among the models `patterns` describes; case does not count."""
+    model = model.lower()
+    for pattern in patterns:
+        if fnmatchcase(model, pattern.removeprefix("!").lower()):
+            return not pattern.startswith("!")
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Flags of one upstream, grouped by the protocol that reads them."""
+
+    # any protocol
+    efforts: tuple[str, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+    sampling: Models = ALL  # models that take temperature, top_p, top_k
+    reasoning: Models = ALL  # models that take an effort
+    cache_breakpoints: bool = True
+
+    # openai_chat, some of it openai_responses
+    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    stream_usage: bool = True  # takes stream_options.include_usage
+    join_text: bool = False  # several text parts of system and tool messages as one string
+    developer_role: bool = True
+    late_system: bool = True  # system text after the first user message may stay where it is
+    custom_tools: bool = True
+    strict_tools: bool = True
+    vendor_fields: bool = True  # store, metadata, safety_identifier, prompt_cache_key, verbosity
+    stop: Models = ALL
+    top_k: bool = False
+    empty_call_content: Literal["null", "empty"] = "null"  # content beside calls without text
+    empty_tool_result: str = ""  # what to send for a result without content
+    reasoning_field: Literal["none", "reasoning_content", "reasoning", "reasoning_details"] = "none"
+    reasoning_required: bool = False  # assistant turns with calls need the field, if only as ""
+    tool_images: bool = False  # tool messages may hold images
+    think_tags: bool = False  # content may begin with <think>...</think>
+
+    # anthropic_messages
+    anthropic_version: str = "2023-06-01"
+    system_messages: Models = NONE  # models that take role "system" inside messages
+    adaptive: Models = ALL  # models that take adaptive thinking and an effort
+    manual_thinking: Models = ALL  # models that take a thinking budget
+    disable_thinking: Models = ALL  # models whose thinking can be switched off
+    output_format: Models = ALL  # models that take output_config.format
+    merge_roles: bool = False  # adjacent messages of one role are joined
+    max_tokens_default: int = 32_000  # where the client gave no limit; the API demands one
+    output_limits: tuple[tuple[str, int], ...] = ()  # (model glob, most output tokens)
+
+
+# Sources: the vendors' model tables of autumn 2026.
+OPENAI_REASONING: Models = ("!*-chat*", "o[1-9]*", "gpt-[5-9]*", "codex-*", "computer-use-*")
+OPENAI_PLAIN: Models = ("*-chat*", *(f"!{p}" for p in OPENAI_REASONING[1:]), "*")
+
+OPENAI = Profile(
+    sampling=OPENAI_PLAIN,
+    stop=OPENAI_PLAIN,
+    reasoning=OPENAI_REASONING,
+)
+ANTHROPIC = Profile(
+    efforts=("low", "medium", "high", "xhigh", "max"),
+    sampling=("claude-[23]*", "claude-*-4", "claude-*-4-[0-6]*", "claude-*-4-20*"),
+    system_messages=(
+        "claude-opus-4-8*",
+        "claude-opus-5*",
+        "claude-sonnet-5-5*",
+        "claude-haiku-5-5*",
+        "claude-fable-5*",
+        "claude-mythos-5*",
+    ),
+    adaptive=("!claude-[23]*", "!claude-*-4", "!claude-*-4-[0-5]*", "*"),
+    manual_thinking=(
+        "!claude-3-5*",
+        "!claude-3-[hos]*",
+        "!claude-2*",
+        "claude-3*",
+        "claude-*-4*",
+    ),
+    disable_thinking=(
+        "!claude-opus-5-5*",
+        "!claude-sonnet-5-5*",
+        "!claude-fable*",
+        "!claude-mythos*",
+        "*",
+    ),
+    output_format=("!claude-[23]*", "!claude-*-4", "!claude-*-4-[0]*", "!claude-*-4-20*", "*"),
+    top_k=True,
+    output_limits=(
+        ("claude-3-5*", 8_192),
+        ("claude-3-7*", 64_000),
+        ("claude-[23]*", 4_096),
+        ("claude-opus-4*", 32_000),
+    ),
+)
+COMPATIBLE: dict[Protocol, Profile] = {
+    "openai_chat": Profile(
+        efforts=("low", "medium", "high"),
+        cache_breakpoints=False,
+        max_tokens_field="max_tokens",
+        join_text=True,
+        developer_role=False,
+        late_system=False,
+        custom_tools=False,
+        strict_tools=False,
+        vendor_fields=False,
+        empty_call_content="empty",
+        empty_tool_result="(no output)",
+    ),
+    "anthropic_messages": Profile(
+        efforts=("low", "medium", "high"),
+        adaptive=NONE,
+        output_format=NONE,
+        merge_roles=True,
+        top_k=True,
+    ),
+    "openai_responses": Profile(cache_breakpoints=False, vendor_fields=False),
+}
+
+VENDOR: dict[Protocol, Profile] = {
+    "anthropic_messages": ANTHROPIC,
+    "openai_chat": OPENAI,
+    "openai_responses": OPENAI,
+}
+NAMED: dict[str, dict[Protocol, Profile]] = {
+    "openai": {"openai_chat": OPENAI, "openai_responses": OPENAI},
+    "anthropic": {"anthropic_messages": ANTHROPIC},
+    "compatible": COMPATIBLE,
+}
+# host suffix -> it is the vendor's own API
+VENDOR_HOSTS: tuple[str, ...] = (
+    "api.openai.com",
+    "chatgpt.com",
+    "api.anthropic.com",
+    ".openai.azure.com",
+    ".services.ai.azure.com",
+)
+
+
+def resolve(protocol: Protocol, host: str, profile: str | Mapping[str, Any] | None) -> Profile:
+    """The profile of an upstream.
+
+    `profile` is a name of NAMED, a mapping of flags (with `base`: such a name), or None: by host.
+    ValueError names what is allowed.
+    """
+    if isinstance(profile, str):
+        return _named(protocol, profile)
+    by_host = VENDOR if host.lower().endswith(VENDOR_HOSTS) else COMPATIBLE
+    if profile is None:
+        return by_host[protocol]
+    flags = dict(profile)
+    base = _named(protocol, str(flags.pop("base"))) if "base" in flags else by_host[protocol]
+    return replace(base, **{name: _flag(name, value) for name, value in flags.items()})
+
+
+def _named(protocol: Protocol, name: str) -> Profile:
+    known = sorted(n for n, by_protocol in NAMED.items() if protocol in by_protocol)
+    if name not in known:
+        raise ValueError(f'"{name}" is not a profile for {protocol}: {", ".join(known)}')
+    return NAMED[name][protocol]
+
+
+_TYPES: dict[str, Any] = {flag.name: flag.type for flag in fields(Profile)}
+
+
+def _flag(name: str, value: Any) -> Any:
+    """`value` as the flag `name` holds it, or ValueError with what is allowed."""
+    if name not in _TYPES:
+        raise ValueError(f'"{name}" is not a profile flag: {", ".join(["base", *_TYPES])}')
+    kind = _TYPES[name]
+    if kind is bool or kind is str:
+        ok = isinstance(value, kind)
+    elif kind is int:
+        ok = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    elif get_origin(kind) is Literal:
+        ok = value in get_args(kind)
+    elif name == "output_limits":
+        ok = isinstance(value, Mapping) and all(isinstance(v, int) for v in value.values())
+        return tuple(value.items()) if ok else _bad(name, value, "a mapping of globs to numbers")
+    elif isinstance(value, bool):  # all models, or none
+        return ALL if value else NONE
+    else:
+        ok = isinstance(value, list) and all(isinstance(v, str) for v in value)
+        return tuple(value) if ok else _bad(name, value, "true, false or a list of model globs")
+    allowed = " | ".join(get_args(kind)) if get_origin(kind) is Literal else kind.__name__
+    return value if ok else _bad(name, value, allowed)
+
+
+def _bad(name: str, value: Any, allowed: str) -> Any:
+    raise ValueError(f"{name}: {value!r} is not {allowed}")

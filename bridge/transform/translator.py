@@ -1,0 +1,177 @@
+"""One exchange between a client and an upstream: the request out, the answer or error back.
+
+Bytes in, bytes out; no clock, no I/O. A failed attempt takes a new Translator and the client's
+original body.
+"""
+
+from dataclasses import replace
+
+from . import anthropic_messages, openai_chat
+from .answer import Answer, Phase
+from .codec import Codec
+from .context import Context, context
+from .errors import decode_error
+from .json_text import Json, dumps, loads
+from .model import Error, FinishReason, Protocol, Usage
+from .notes import Note, TransformError
+from .prepare import Toolbox, prepare
+from .profile import VENDOR, Profile
+from .restore import Restorer
+from .splice import splice
+from .traits import Traits, traits_of
+
+CODECS: dict[Protocol, Codec] = {
+    "anthropic_messages": anthropic_messages,
+    "openai_chat": openai_chat,
+}
+PROTOCOLS: tuple[Protocol, ...] = tuple(CODECS)
+
+
+def detect(method: str, path: str) -> Protocol | None:
+    """The protocol of a call by its method and path (with or without a query); None: not ours."""
+    if method.upper() != "POST":
+        return None
+    path = path.partition("?")[0].rstrip("/")
+    return next((name for name, codec in CODECS.items() if path.endswith(codec.SUFFIX)), None)
+
+
+def traits(client: Protocol, parsed: Json) -> Traits:
+    """What routes may ask about a request besides its model; `parsed` is the client's body."""
+    return traits_of(CODECS[client], client, parsed)
+
+
+def encode_refusal(client: Protocol, refusal: Error | TransformError) -> tuple[int, bytes]:
+    """An error of the bridge itself in the client's dialect: the status and the body."""
+    error = _error_of(refusal) if isinstance(refusal, TransformError) else refusal
+    status, body = CODECS[client].encode_error(error, context(client, client))
+    return status, dumps(body)
+
+
+def _error_of(refusal: TransformError) -> Error:
+    code = f"{refusal.code}: " if refusal.code else ""
+    return Error(
+        kind="invalid_request",
+        message=f"bridge: {code}{refusal}",
+        status=400,
+        code=refusal.code or None,
+        param=refusal.where or None,
+    )
+
+
+class Translator:
+    """Translates one exchange.
+
+    `model` overrides the client's model name, `profile` None is the vendor's own API. `upstream_id`
+    and `key` own and seal opaque state. `now` is seconds since the epoch. With the same protocol on
+    both sides bytes pass unchanged but for the model; `exact` leaves even that, and every fault of
+    the answer, as it is and only watches.
+    """
+
+    def __init__(
+        self,
+        client: Protocol,
+        upstream: Protocol,
+        model: str | None = None,
+        profile: Profile | None = None,
+        *,
+        upstream_id: str = "",
+        key: bytes = b"\0",
+        now: float = 0.0,
+        exact: bool = False,
+    ) -> None:
+        self._client, self._upstream = CODECS[client], CODECS[upstream]
+        profile = profile or VENDOR[upstream]
+        self._ctx = Context(client, upstream, profile, model or "", upstream_id, key, now)
+        self._same = client == upstream
+        self._exact = exact
+        self._asked = ""  # the model name the client knows, where the upstream gets another
+        self._toolbox = Toolbox()
+        self._made: Answer | None = None
+
+    @property
+    def path(self) -> str:
+        """What to join to the upstream's base URL."""
+        return self._upstream.PATH
+
+    def request(self, body: bytes, parsed: Json = None) -> bytes:
+        """The upstream's request body. `parsed` is `body` as JSON, where the caller has it.
+
+        TransformError names the place in the client's body and what is wrong there.
+        """
+        if parsed is None:
+            parsed = _parse(body)
+        asked = parsed.get("model") if isinstance(parsed, dict) else None
+        if self._ctx.model and isinstance(asked, str) and asked != self._ctx.model:
+            self._asked = asked
+        if self._same:
+            self._ctx.raw = parsed
+            return splice(body, ("model",), self._ctx.model) if self._asked else body
+        self._ctx.request = request = self._client.decode_request(parsed, self._ctx)
+        request, self._toolbox = prepare(request, self._ctx)
+        return dumps(self._upstream.encode_request(request, self._ctx))
+
+    def response(self, body: bytes, *, as_stream: bool = False) -> bytes:
+        """A whole 2xx answer in the client's protocol, as a stream if it asked for one.
+
+        After it `phase` is "finished", or "failed" (an error inside a 200): then the bytes are the
+        client's error body and `status` its HTTP status.
+        """
+        return self._answer.whole(body, as_stream=as_stream)
+
+    def stream(self, data: bytes) -> list[bytes]:
+        """More bytes of a stream, b"" for its end; gives the client's bytes, never an empty one."""
+        out = self._answer.stream(data)
+        return [out] if out else []
+
+    def break_off(self, error: Error) -> list[bytes]:
+        """What ends a stream that cannot be carried on; [] when it has ended or none may be."""
+        out = self._answer.break_off(error)
+        return [out] if out else []
+
+    def error(self, status: int, body: bytes, request_id: str | None = None) -> tuple[int, bytes]:
+        """An upstream's error answer: the status and the body for the client."""
+        error = decode_error(status, body)
+        translated = self._answer.fail(replace(error, request_id=error.request_id or request_id))
+        as_is = self._exact or (self._same and body.lstrip().startswith(b"{"))
+        return (status, body) if as_is else (self.status, translated)
+
+    @property
+    def _answer(self) -> Answer:
+        if self._made is None:
+            restorer = Restorer(self._toolbox, self._asked)
+            codecs = self._client, self._upstream
+            self._made = Answer(*codecs, self._ctx, restorer, self._asked, exact=self._exact)
+        return self._made
+
+    @property
+    def phase(self) -> Phase:
+        """ "waiting": nothing yet that the app can act on; "committed"; "finished"; "failed"."""
+        return self._made.phase if self._made else "waiting"
+
+    @property
+    def status(self) -> int:
+        """The HTTP status for the client: an error's once there was one, else 200."""
+        return self._made.status if self._made else 200
+
+    @property
+    def failure(self) -> Error | None:
+        return self._made.failure if self._made else None
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._made.usage if self._made else None
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        return self._made.finish_reason if self._made else None
+
+    @property
+    def notes(self) -> list[Note]:
+        return list(self._ctx.notes)
+
+
+def _parse(body: bytes) -> Json:
+    try:
+        return loads(body)
+    except ValueError as error:
+        raise TransformError("", f"the body is not JSON: {error}") from None

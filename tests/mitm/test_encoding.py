@@ -1,0 +1,59 @@
+import gzip
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mitmproxy.net import encoding as codings
+
+from bridge.mitm.encoding import decoder
+
+CODINGS = ["identity", "gzip", "deflate", "br", "zstd"]
+
+
+@pytest.mark.parametrize("name", CODINGS)
+@given(body=st.binary(min_size=1, max_size=2000), cuts=st.lists(st.integers(1, 50), max_size=40))
+def test_any_cutting_of_a_compressed_body_is_read(name: str, body: bytes, cuts: list[int]) -> None:
+    sent = codings.encode(body, name)
+    assert isinstance(sent, bytes)
+    decode = decoder(name)
+    assert decode
+    read = b""
+    for size in cuts:
+        read += decode(sent[:size])
+        sent = sent[size:]
+    assert read + decode(sent) + decode(b"") == body
+
+
+def test_deflate_without_its_header_is_read_too() -> None:
+    raw = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    sent = raw.compress(b"hello") + raw.flush()
+    decode = decoder("Deflate ")
+    assert decode and decode(sent) == b"hello"
+
+
+def test_what_is_ready_is_given_before_the_rest_comes() -> None:
+    pack = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    decode = decoder("gzip")
+    assert decode and decode(pack.compress(b"one") + pack.flush(zlib.Z_SYNC_FLUSH)) == b"one"
+
+
+@pytest.mark.parametrize("name", ["gzip", "deflate", "br", "zstd"])
+def test_bytes_of_another_encoding_are_a_value_error(name: str) -> None:
+    decode = decoder(name)
+    assert decode
+    with pytest.raises(ValueError, match="content encoding"):
+        for _ in range(3):
+            decode(b"\x00\x01 this is no such encoding" * 100)
+
+
+def test_an_unknown_encoding_has_no_decoder() -> None:
+    assert decoder("sdch") is None
+    assert gzip  # the modules the table names are those mitmproxy brings
+
+
+def test_an_empty_first_piece_decides_nothing() -> None:
+    decode: Any = decoder("deflate")
+    assert decode(b"") == b""
+    assert decode(zlib.compress(b"x")) == b"x"

@@ -1,0 +1,134 @@
+"""The stream layer in a real proxy: what the app gets when the upstream breaks, over both HTTPs."""
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bridge.simulator import Simulator, refusing_port, running
+from tests.processes import Proxy, running_proxy
+
+BODY = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "[[words:9]]"}]}
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Simulator]:
+    with running() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    sim: Simulator, confdir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxy]:
+    with refusing_port() as dead:
+        urls = {"messages": sim.base("messages"), "dead": f"http://127.0.0.1:{dead}"}
+        config = {
+            "upstreams": {
+                name: {"protocol": "anthropic_messages", "url": url, "api_key": "k"}
+                for name, url in urls.items()
+            }
+            | {"chat": {"protocol": "openai_chat", "url": sim.base("chat"), "api_key": "k"}},
+            "routes": [{"match": {"model": name}, "upstreams": [name]} for name in (*urls, "chat")],
+        }
+        with running_proxy(tmp_path_factory.mktemp("layer"), confdir, config) as started:
+            yield started
+
+
+@pytest.fixture(params=[False, True], ids=["HTTP/1.1", "HTTP/2"])
+def app(request: pytest.FixtureRequest, proxy: Proxy) -> Iterator[httpx.Client]:
+    context = ssl.create_default_context(cafile=proxy.ca)
+    with httpx.Client(
+        proxy=proxy.url,
+        verify=context,
+        http2=request.param,
+        trust_env=False,
+        base_url="https://api.anthropic.com",
+        headers={"x-api-key": "app", "anthropic-version": "2023-06-01"},
+    ) as client:
+        yield client
+
+
+def call(app: httpx.Client, model: str, stream: bool) -> httpx.Response:
+    return app.post("/v1/messages", json={**BODY, "model": model, "stream": stream})
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_dead_upstream_is_an_error_in_the_apps_dialect(app: httpx.Client, stream: bool) -> None:
+    answer = call(app, "dead", stream)
+    assert answer.status_code == 502
+    error = answer.json()["error"]
+    assert error["type"] == "api_error" and "dead did not answer" in error["message"]
+
+
+@pytest.mark.parametrize("model", ["messages", "chat"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_connection_dropped_before_the_headers_is_one_too(
+    app: httpx.Client, sim: Simulator, model: str, stream: bool
+) -> None:
+    sim.fault(model, {"kind": "drop"})
+    assert call(app, model, stream).status_code == 502
+    assert call(app, model, stream).status_code == 200  # and the connection is still good
+
+
+@pytest.mark.parametrize("model", ["messages", "chat"])
+def test_a_whole_answer_that_breaks_off_is_one_too(
+    app: httpx.Client, sim: Simulator, model: str
+) -> None:
+    sim.fault(model, {"kind": "cut", "byte": 40})
+    answer = call(app, model, stream=False)
+    assert (answer.status_code, answer.json()["type"]) == (502, "error")
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+@pytest.mark.parametrize("model", ["messages", "chat"])
+def test_a_stream_that_breaks_off_ends_with_the_dialects_error(
+    app: httpx.Client, sim: Simulator, model: str, reset: bool
+) -> None:
+    sim.fault(model, {"kind": "cut", "after": 3, "reset": reset})
+    text = call(app, model, stream=True).text
+    names = [line[7:] for line in text.splitlines() if line.startswith("event: ")]
+    assert names.count("content_block_delta") == 3 or reset
+    assert names[-1] == "error" and "message_stop" not in names
+
+
+def test_a_stream_that_breaks_off_behind_its_end_was_whole(
+    app: httpx.Client, sim: Simulator
+) -> None:
+    sim.fault("messages", {"kind": "cut", "byte": 10_000_000})
+    text = call(app, "messages", stream=True).text
+    assert text.count("message_stop") == 2 and "event: error" not in text
+
+
+def test_what_is_not_ours_keeps_mitmproxys_own_answer(
+    app: httpx.Client, sim: Simulator, proxy: Proxy
+) -> None:
+    with refusing_port() as dead:
+        url = f"http://127.0.0.1:{dead}/v1/messages"
+        with httpx.Client(proxy=proxy.url, trust_env=False) as other:
+            answer = other.post(url, json=BODY)
+    assert answer.status_code == 502
+    assert "html" in answer.headers["content-type"]
+
+
+def test_a_watched_stream_is_cut_as_the_upstream_cut_it(
+    sim: Simulator, confdir: Path, tmp_path: Path
+) -> None:
+    config: dict[str, Any] = {
+        "intercept": {"hosts": ["127.0.0.1"]},
+        "upstreams": {},
+        "routes": [],
+    }
+    with (
+        running_proxy(tmp_path, confdir, config) as proxy,
+        httpx.Client(proxy=proxy.url, trust_env=False) as client,
+    ):
+        sim.fault("default", {"kind": "cut", "after": 3})
+        headers = {"x-api-key": "k", "anthropic-version": "2023-06-01"}
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.post(f"{sim.url}/v1/messages", json={**BODY, "stream": True}, headers=headers)
+        [flow] = proxy.flows()
+    assert flow.metadata["bridge"]["attempts"][0]["outcome"] == "cut"

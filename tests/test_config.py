@@ -1,0 +1,712 @@
+"""config.yaml: everything that can be in it, and each mistake with its exact line."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bridge.config import (
+    Config,
+    ConfigError,
+    Failover,
+    HealthCheck,
+    Intercept,
+    Match,
+    Route,
+    Upstream,
+    load,
+    parse,
+)
+from bridge.transform.profile import ANTHROPIC, COMPATIBLE, OPENAI
+
+ROOT = Path(__file__).resolve().parent.parent
+
+FULL = """
+intercept:
+  hosts: [api.anthropic.com, API.openai.com, "*.example.com", 127.0.0.1, "::1"]
+upstreams:
+  anthropic: {protocol: anthropic_messages, url: https://api.anthropic.com}
+  openai:
+    protocol: openai_responses
+    url: https://api.openai.com/v1/
+    api_key: ${OPENAI_API_KEY}
+    models: {"claude-haiku*": small, "claude-*": large}
+    profile: openai
+    headers: {OpenAI-Organization: org-1, openai-project: "${PROJECT}"}
+    auth: bearer
+  pool: {protocol: openai_chat, url: http://127.0.0.1:11434/v1, api_key: ["${ONE}", two]}
+  tuned:
+    protocol: anthropic_messages
+    url: http://[::1]:8080/anthropic
+    auth: bearer
+    profile: {sampling: false}
+    anthropic_version: 2026-10-21
+    max_tokens_default: 4096
+routes:
+  - match:
+      protocol: anthropic_messages
+      model: "claude-haiku*"
+      host: "*.Anthropic.com"
+      path: /v1/messages
+      header: {X-App: "cli*"}
+      thinking: false
+      tokens_over: 100000
+      has: [images, tools]
+    upstreams: [pool, anthropic]
+  - upstreams: [anthropic, openai, tuned]
+failover:
+  statuses: [429, 529]
+  connection_errors: 2
+  cooldown: 1m
+  first_byte_timeout: 500ms
+  idle_timeout: 30
+  health_check: {interval: 0.5, timeout: 2s, path: /health}
+strict: true
+"""
+ENV = {"OPENAI_API_KEY": " first\n", "PROJECT": "p", "ONE": "one"}
+
+
+def upstreams(text: str, env: dict[str, str] | None = None) -> dict[str, Upstream]:
+    return parse(f"upstreams: {text}", "config.yaml", env or {}).upstreams
+
+
+def mistakes(text: str, env: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "config.yaml", env or {})
+    assert all("\n" not in line for line in caught.value.mistakes)
+    return [line.removeprefix("config.yaml: ") for line in caught.value.mistakes]
+
+
+# What can be in it
+
+
+def test_everything() -> None:
+    config = parse(FULL, "config.yaml", ENV)
+    anthropic = Upstream(
+        "anthropic",
+        "anthropic_messages",
+        "https",
+        "api.anthropic.com",
+        443,
+        "",
+        auth="x-api-key",
+        profile=ANTHROPIC,
+    )
+    openai = Upstream(
+        "openai",
+        "openai_responses",
+        "https",
+        "api.openai.com",
+        443,
+        "/v1",
+        auth="bearer",
+        profile=OPENAI,
+        api_keys=("first",),
+        headers=(("openai-organization", "org-1"), ("openai-project", "p")),
+        models=(("claude-haiku*", "small"), ("claude-*", "large")),
+    )
+    pool = Upstream(
+        "pool",
+        "openai_chat",
+        "http",
+        "127.0.0.1",
+        11434,
+        "/v1",
+        auth="bearer",
+        profile=COMPATIBLE["openai_chat"],
+        api_keys=("one", "two"),
+    )
+    tuned = Upstream(
+        "tuned",
+        "anthropic_messages",
+        "http",
+        "::1",
+        8080,
+        "/anthropic",
+        auth="bearer",
+        profile=replace(
+            COMPATIBLE["anthropic_messages"],
+            sampling=(),
+            anthropic_version="2026-10-21",
+            max_tokens_default=4096,
+        ),
+    )
+    small = Match(
+        protocol="anthropic_messages",
+        model="claude-haiku*",
+        host="*.anthropic.com",
+        path="/v1/messages",
+        header=(("x-app", "cli*"),),
+        thinking=False,
+        tokens_over=100_000,
+        has=frozenset({"images", "tools"}),
+    )
+    assert config == Config(
+        intercept=Intercept(
+            ("api.anthropic.com", "api.openai.com", "*.example.com", "127.0.0.1", "::1")
+        ),
+        upstreams={"anthropic": anthropic, "openai": openai, "pool": pool, "tuned": tuned},
+        routes=(
+            Route("routes[0]", small, (pool, anthropic)),
+            Route("routes[1]", Match(), (anthropic, openai, tuned)),
+        ),
+        failover=Failover(
+            statuses=frozenset({429, 529}),
+            connection_errors=2,
+            cooldown=60.0,
+            first_byte_timeout=0.5,
+            idle_timeout=30.0,
+            health_check=HealthCheck(interval=0.5, timeout=2.0, path="/health"),
+        ),
+        strict=True,
+        warnings=(),
+    )
+    assert config.upstreams["tuned"].anthropic_version == "2026-10-21"
+
+
+def test_everything_has_a_default() -> None:
+    assert parse("{}", "config.yaml", {}) == Config(
+        intercept=Intercept(("api.anthropic.com", "api.openai.com", "openrouter.ai")),
+        upstreams={},
+        routes=(),
+        failover=Failover(
+            statuses=frozenset({408, 429, 500, 502, 503, 504, 529}),
+            connection_errors=3,
+            cooldown=300.0,
+            first_byte_timeout=60.0,
+            idle_timeout=120.0,
+            health_check=HealthCheck(interval=60.0, timeout=10.0, path="/v1/models"),
+        ),
+        strict=False,
+        warnings=(),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["intercept:\nupstreams:\nroutes:\nfailover:\nstrict:", "failover: {health_check: }"],
+    ids=["sections", "a section in a section"],
+)
+def test_a_section_may_be_left_empty(text: str) -> None:
+    assert parse(text, "config.yaml", {}) == parse("{}", "config.yaml", {})
+
+
+def test_an_empty_list_is_not_the_default() -> None:
+    config = parse("{intercept: {hosts: []}, failover: {statuses: []}}", "config.yaml", {})
+    assert (config.intercept.hosts, config.failover.statuses) == ((), frozenset())
+
+
+@pytest.mark.parametrize(
+    "url, expected",
+    [
+        ("https://h", ("https", "h", 443, "")),
+        ("http://h", ("http", "h", 80, "")),
+        ("https://h/", ("https", "h", 443, "")),
+        ("https://h/v1/", ("https", "h", 443, "/v1")),
+        ("https://h:8443/api/v1", ("https", "h", 8443, "/api/v1")),
+        ("HTTPS://API.Example.COM/V1", ("https", "api.example.com", 443, "/V1")),
+        ("http://[::1]:1234/v1", ("http", "::1", 1234, "/v1")),
+    ],
+)
+def test_urls(url: str, expected: tuple[str, str, int, str]) -> None:
+    a = upstreams(f"{{a: {{protocol: openai_chat, url: '{url}'}}}}")["a"]
+    assert (a.scheme, a.host, a.port, a.base_path) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "open-router", "gpt_5.6", "team/a", "a:b", "1"], ids=lambda name: f"named {name}"
+)
+def test_names_of_upstreams(name: str) -> None:
+    assert list(upstreams(f"{{'{name}': {{protocol: openai_chat, url: http://h}}}}")) == [name]
+
+
+@pytest.mark.parametrize(
+    "host, covered",
+    [
+        ("api.openai.com", True),
+        ("API.OPENAI.COM", True),
+        ("eu.example.com", True),
+        ("example.com", False),
+        ("api.openai.com.evil.test", False),
+    ],
+)
+def test_intercepted_hosts(host: str, covered: bool) -> None:
+    intercept = parse(
+        "intercept: {hosts: [api.openai.com, '*.example.com']}", "config.yaml", {}
+    ).intercept
+    assert intercept.covers(host) is covered
+
+
+# Disabled upstreams
+
+THREE = """
+upstreams:
+  a: {protocol: openai_chat, url: http://a, api_key: ${A}, headers: {x-team: ${TEAM}}}
+  b: {protocol: openai_chat, url: "http://${B_HOST}/v1", api_key: [${B}, ${B2}]}
+  c: {protocol: openai_chat, url: http://c}
+routes:
+  - upstreams: [a, c, b]
+  - upstreams: [a, b]
+  - {match: {model: x}, upstreams: [b, c]}
+"""
+
+
+def test_an_upstream_is_disabled_with_one_line_however_many_variables_are_missing() -> None:
+    config = parse(THREE, "config.yaml", {"B": "b"})
+    assert list(config.upstreams) == ["c"]
+    assert [(r.name, [u.name for u in r.upstreams]) for r in config.routes] == [
+        ("routes[0]", ["c"]),
+        ("routes[2]", ["c"]),
+    ]
+    assert config.warnings == (
+        "config.yaml: upstreams.a: is disabled, environment variable A is not set",
+        "config.yaml: upstreams.b: is disabled, environment variable B_HOST is not set",
+        "config.yaml: routes[1]: is dropped, all its upstreams are disabled",
+    )
+
+
+def test_nothing_is_disabled_when_all_variables_are_set() -> None:
+    env = {"A": "a", "TEAM": "t", "B_HOST": "b.test:81", "B": "b", "B2": "b2"}
+    config = parse(THREE, "config.yaml", env)
+    assert (list(config.upstreams), config.warnings) == (["a", "b", "c"], ())
+    assert config.upstreams["b"].url == "http://b.test:81/v1"
+    assert config.upstreams["b"].api_keys == ("b", "b2")
+
+
+def test_a_disabled_upstream_is_checked_all_the_same() -> None:
+    assert mistakes(
+        "upstreams: {a: {protocol: openia, url: http://h, api_key: ${A}}}"
+        "\nroutes: [{upstreams: [a]}]"
+    ) == [
+        'upstreams.a.protocol: "openia" is not one of '
+        "anthropic_messages, openai_chat, openai_responses"
+    ]
+
+
+# Mistakes
+
+A = "upstreams: {a: {protocol: openai_chat, url: http://h"
+B = "upstreams: {a: {protocol: openai_chat, url: http://h}, b: {protocol: openai_chat, url: http://i}}"
+URL = "is not an http or https URL"
+HOST = "is not a host name; no scheme, port or path, * and ? are wildcards"
+DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
+
+
+@pytest.mark.parametrize(
+    "text, lines",
+    [
+        pytest.param("", ["is empty; it needs upstreams and routes"], id="empty file"),
+        pytest.param("# soon", ["is empty; it needs upstreams and routes"], id="only a comment"),
+        pytest.param("[a]", ["a list is not a mapping"], id="not a mapping"),
+        pytest.param(
+            "upstreams:\n  a: b: c",
+            ["line 2, column 7: mapping values are not allowed here"],
+            id="broken YAML",
+        ),
+        pytest.param(
+            "route: []",
+            ["route: is not a known key: intercept, upstreams, routes, failover, strict"],
+            id="unknown key at the top",
+        ),
+        pytest.param(
+            f"{A}, apikey: x}}}}",
+            [
+                "upstreams.a.apikey: is not a known key: protocol, url, api_key, models, profile, "
+                "headers, auth, anthropic_version, max_tokens_default"
+            ],
+            id="unknown key of an upstream, its value unsaid",
+        ),
+        pytest.param(
+            f"{B}\nroutes: [{{to: [a], upstreams: [a]}}]",
+            ["routes[0].to: is not a known key: match, upstreams"],
+            id="unknown key of a route",
+        ),
+        pytest.param(
+            f"{B}\nroutes: [{{match: {{modle: x}}, upstreams: [a]}}]",
+            [
+                "routes[0].match.modle: is not a known key: "
+                "protocol, model, host, path, thinking, tokens_over, header, has"
+            ],
+            id="unknown condition",
+        ),
+        pytest.param(
+            "failover: {retries: 3, health_check: {url: x}}",
+            [
+                "failover.retries: is not a known key: connection_errors, cooldown, "
+                "first_byte_timeout, idle_timeout, statuses, health_check",
+                "failover.health_check.url: is not a known key: interval, timeout, path",
+            ],
+            id="unknown keys of failover",
+        ),
+        pytest.param(
+            "intercept: {host: x}",
+            ["intercept.host: is not a known key: hosts"],
+            id="unknown key of intercept",
+        ),
+        pytest.param(
+            "upstreams:\n  a: {protocol: openai_chat, url: http://h}\n"
+            "  a: {protocol: openai_chat, url: http://i}",
+            ["upstreams.a: is given twice, in lines 2 and 3"],
+            id="duplicate upstream",
+        ),
+        pytest.param(
+            "strict: true\nstrict: false",
+            ["strict: is given twice, in lines 1 and 2"],
+            id="duplicate key",
+        ),
+        pytest.param(
+            "upstreams: {a: {protocol: openia, url: http://h}}",
+            [
+                'upstreams.a.protocol: "openia" is not one of '
+                "anthropic_messages, openai_chat, openai_responses"
+            ],
+            id="unknown protocol",
+        ),
+        pytest.param(
+            "upstreams: {a: {}}",
+            [
+                "upstreams.a.protocol: is missing; it is one of "
+                "anthropic_messages, openai_chat, openai_responses",
+                "upstreams.a.url: is missing; for example https://api.openai.com/v1",
+            ],
+            id="protocol and URL missing",
+        ),
+        pytest.param("upstreams: [a]", ["upstreams: a list is not a mapping"], id="upstreams list"),
+        pytest.param(
+            "upstreams: {a: http://h, b: }",
+            [
+                'upstreams.a: "http://h" is not a mapping',
+                "upstreams.b: nothing is not a mapping",
+            ],
+            id="upstreams that are no mappings",
+        ),
+        *(
+            pytest.param(
+                f"upstreams: {{'{name}': {{protocol: openai_chat, url: http://h}}}}",
+                [f"upstreams{path}: is not a name for an upstream: one word, but not auto"],
+                id=f"an upstream called {name!r}",
+            )
+            for name, path in {"a b": '["a b"]', "auto": ".auto", "": '[""]'}.items()
+        ),
+        *(
+            pytest.param(
+                f"upstreams: {{a: {{protocol: openai_chat, url: '{url}'}}}}",
+                [f'upstreams.a.url: "{url}" {URL}'],
+                id=f"URL {url}",
+            )
+            for url in ("ftp://h", "h/v1", "localhost:8080", "http://", "http:///v1", "http://[::1")
+            + ("http://h:99999", "http://h:x", "http://h /v1", "https:h")
+        ),
+        pytest.param(
+            "upstreams: {a: {protocol: openai_chat, url: https://me:secret@h}}",
+            ["upstreams.a.url: the value holds credentials; they belong in api_key"],
+            id="URL with credentials, unsaid",
+        ),
+        pytest.param(
+            "upstreams: {a: {protocol: openai_chat, url: 'https://h/v1?key=secret'}}",
+            ["upstreams.a.url: the value has a query; leave out everything from ? or # on"],
+            id="URL with a query, unsaid",
+        ),
+        pytest.param(
+            "upstreams: {a: {protocol: openai_chat, url: https://h/v1#x}}",
+            ["upstreams.a.url: the value has a query; leave out everything from ? or # on"],
+            id="URL with a fragment",
+        ),
+        pytest.param(
+            "upstreams: {a: {protocol: openai_chat, url: https://h/v1/chat/completions}}",
+            [
+                'upstreams.a.url: "https://h/v1/chat/completions" is an endpoint; '
+                "leave out what follows the base, as in https://host/v1"
+            ],
+            id="URL of an endpoint",
+        ),
+        pytest.param(
+            f"{A}, api_key: []}}}}",
+            ["upstreams.a.api_key: is an empty list; leave it out for the app's own key"],
+            id="empty list of keys",
+        ),
+        pytest.param(
+            f'{A}, api_key: ""}}}}', ["upstreams.a.api_key: the value is empty"], id="empty key"
+        ),
+        pytest.param(
+            f"{A}, api_key: 12345}}}}",
+            ["upstreams.a.api_key: the value is not text; put it in quotes"],
+            id="key that is a number, unsaid",
+        ),
+        pytest.param(
+            f"{A}, api_key: {{key: secret}}}}}}",
+            ["upstreams.a.api_key: the value is not text"],
+            id="key that is a mapping",
+        ),
+        pytest.param(
+            f'{A}, api_key: [x, "top secret", "sécret"]}}}}',
+            [
+                "upstreams.a.api_key[1]: the value is not a key; keys are ASCII without spaces",
+                "upstreams.a.api_key[2]: the value is not a key; keys are ASCII without spaces",
+            ],
+            id="keys that no header can carry",
+        ),
+        pytest.param(
+            f"{A}, auth: basic}}}}",
+            ['upstreams.a.auth: "basic" is not one of bearer, x-api-key, api-key'],
+            id="unknown auth",
+        ),
+        pytest.param(
+            f"{A}, models: [x]}}}}",
+            ["upstreams.a.models: a list is not a mapping"],
+            id="models as a list",
+        ),
+        pytest.param(
+            f'{A}, models: {{"claude-*": 4, "gpt-*": }}}}}}',
+            [
+                'upstreams.a.models["claude-*"]: 4 is not text; put it in quotes',
+                'upstreams.a.models["gpt-*"]: is missing; give a value',
+            ],
+            id="models that are no names",
+        ),
+        pytest.param(
+            f'{A}, headers: {{x-a: 1, x-b: "a\\nsecret", "x c": d}}}}}}',
+            [
+                "upstreams.a.headers.x-a: the value is not text; put it in quotes",
+                "upstreams.a.headers.x-b: the value is not a header value; it is one line of ASCII",
+                'upstreams.a.headers: "x c" is not a header name',
+            ],
+            id="headers",
+        ),
+        pytest.param(
+            f"{A}, profile: anthropic}}}}",
+            [
+                'upstreams.a.profile: "anthropic" is not a profile for openai_chat: '
+                "compatible, openai"
+            ],
+            id="profile of another protocol",
+        ),
+        pytest.param(
+            f"{A}, profile: [x]}}}}",
+            ["upstreams.a.profile: a list is not a name or a mapping of flags"],
+            id="profile as a list",
+        ),
+        pytest.param(
+            f"{A}, max_tokens_default: 0}}}}",
+            ["upstreams.a.max_tokens_default: 0 is not a whole number, 1 or more"],
+            id="no tokens by default",
+        ),
+        pytest.param(
+            f"{A}, anthropic_version: 2}}}}",
+            ["upstreams.a.anthropic_version: 2 is not text; put it in quotes"],
+            id="version as a number",
+        ),
+        pytest.param(
+            f"{B}\nroutes: [{{upstreams: [c]}}]",
+            ['routes[0].upstreams[0]: "c" is not one of a, b'],
+            id="unknown upstream in a route",
+        ),
+        pytest.param(
+            f"{B}\nroutes: [{{upstreams: [a, b, a]}}]",
+            ['routes[0].upstreams[2]: "a" is in this route already'],
+            id="duplicate upstream in a route",
+        ),
+        *(
+            pytest.param(
+                f"{B}\nroutes: [{{{inside}}}]",
+                ["routes[0].upstreams: is empty; name one or more of a, b"],
+                id=f"empty route {{{inside}}}",
+            )
+            for inside in ("upstreams: []", "upstreams: ", "match: {}")
+        ),
+        pytest.param(
+            f"{B}\nroutes: [{{upstreams: a}}]",
+            ['routes[0].upstreams: "a" is not a list'],
+            id="one upstream without brackets",
+        ),
+        pytest.param(
+            f"{B}\nroutes: {{upstreams: [a]}}", ["routes: a mapping is not a list"], id="no list"
+        ),
+        pytest.param(
+            f"{B}\nroutes: [a]", ['routes[0]: "a" is not a mapping'], id="route as a name"
+        ),
+        pytest.param(
+            f"{B}\nroutes: [{{match: x, upstreams: [a]}}]",
+            ['routes[0].match: "x" is not a mapping'],
+            id="match as text",
+        ),
+        pytest.param(
+            f"{B}\nroutes:\n- upstreams: [a]\n  match: {{protocol: openai, model: [x], "
+            "host: https://h, path: 1, header: x, thinking: 1, tokens_over: 1.5, has: [audio]}",
+            [
+                'routes[0].match.header: "x" is not a mapping',
+                'routes[0].match.protocol: "openai" is not one of '
+                "anthropic_messages, openai_chat, openai_responses",
+                "routes[0].match.model: a list is not text",
+                f'routes[0].match.host: "https://h" {HOST}',
+                "routes[0].match.path: 1 is not text; put it in quotes",
+                "routes[0].match.thinking: 1 is not true or false",
+                "routes[0].match.tokens_over: 1.5 is not a whole number, 0 or more",
+                'routes[0].match.has[0]: "audio" is not one of images, tools',
+            ],
+            id="every condition of a wrong kind",
+        ),
+        pytest.param(
+            "intercept: {hosts: [https://api.openai.com, 'h:443', h/v1, 1]}",
+            [
+                f'intercept.hosts[0]: "https://api.openai.com" {HOST}',
+                f'intercept.hosts[1]: "h:443" {HOST}',
+                f'intercept.hosts[2]: "h/v1" {HOST}',
+                "intercept.hosts[3]: 1 is not text; put it in quotes",
+            ],
+            id="hosts",
+        ),
+        pytest.param(
+            "failover: {cooldown: 5 minutes, first_byte_timeout: 0, idle_timeout: true,"
+            " health_check: {interval: -1, timeout: 0s, path: models}}",
+            [
+                f'failover.cooldown: "5 minutes" {DURATION}',
+                "failover.first_byte_timeout: 0 is not a duration above 0",
+                f"failover.idle_timeout: true {DURATION}",
+                f"failover.health_check.interval: -1 {DURATION}",
+                'failover.health_check.timeout: "0s" is not a duration above 0',
+                'failover.health_check.path: "models" is not a path; it begins with /',
+            ],
+            id="durations",
+        ),
+        pytest.param(
+            'failover: {connection_errors: true, statuses: [200, "429", 600]}',
+            [
+                "failover.connection_errors: true is not a whole number, 1 or more",
+                "failover.statuses[0]: 200 is not a whole number, 400 to 599",
+                'failover.statuses[1]: "429" is not a whole number, 400 to 599',
+                "failover.statuses[2]: 600 is not a whole number, 400 to 599",
+            ],
+            id="numbers",
+        ),
+        pytest.param("strict: 1", ["strict: 1 is not true or false"], id="strict as a number"),
+        pytest.param(
+            "failover: {cooldown: ${COOLDOWN}}",
+            ["failover.cooldown: environment variable COOLDOWN is not set"],
+            id="unset variable outside an upstream",
+        ),
+        pytest.param(
+            "upstreams: {a: {protocol: x, url: y}}\nstrict: maybe\nfailover: {cooldown: z}",
+            [
+                'upstreams.a.protocol: "x" is not one of '
+                "anthropic_messages, openai_chat, openai_responses",
+                f'upstreams.a.url: "y" {URL}',
+                f'failover.cooldown: "z" {DURATION}',
+                'strict: "maybe" is not true or false',
+            ],
+            id="all mistakes at once",
+        ),
+    ],
+)
+def test_mistakes(text: str, lines: list[str]) -> None:
+    assert mistakes(text) == lines
+
+
+def test_a_wrong_flag_says_which_are_known() -> None:
+    [line] = mistakes(f"{A}, profile: {{shiny: true}}}}}}")
+    assert line.startswith('upstreams.a.profile: "shiny" is not a profile flag: ')
+    assert "developer_role" in line
+
+
+def test_the_error_names_the_file_in_every_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse("{strict: 1, x: 2}", "mine.yaml", {})
+    assert str(caught.value).splitlines() == [
+        "mine.yaml: x: is not a known key: intercept, upstreams, routes, failover, strict",
+        "mine.yaml: strict: 1 is not true or false",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{A}, api_key: SECRET, strict: 1}}}}",
+        f"{A}, api_key: [SECRET, 'x SECRET'], key: SECRET}}}}",
+        f"{A}, headers: {{authorization: SECRET, x: 'SECRET\n\n'}}, auth: 1}}}}",
+        f"{A}, url: https://SECRET@h}}}}",
+        f"{A}, api_key: ${{KEY}}, url: '${{KEY}}'}}}}",
+        f"{A}, protocol: ${{KEY}}}}}}",
+        f"{A}, profile: ${{KEY}}}}}}",
+        f"{A}, profile: {{base: ${{KEY}}}}}}}}",
+        f"{A}, api_key: *SECRET",
+        f"{A}, api_key: 'SECRET",
+        f"{A}, api_key: SECRET, api_key: SECRET}}}}",
+    ],
+)
+def test_no_key_is_in_a_message(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text.replace("SECRET", "hush-4711"), "config.yaml", {"KEY": "hush-4711"})
+    assert "hush-4711" not in str(caught.value) + repr(caught.value)
+
+
+def test_no_key_is_in_the_text_of_a_configuration() -> None:
+    config = parse(FULL.replace("two", "hush-4711"), "config.yaml", ENV | {"ONE": "hush-4712"})
+    assert config.upstreams["pool"].api_keys == ("hush-4712", "hush-4711")
+    for text in (repr(config), str(config), repr(config.routes)):
+        assert "hush" not in text and "first" not in text.replace("first_byte", "")
+
+
+# Files
+
+
+def test_load_reads_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + b"strict: true # \xe2\x82\xac")
+    assert load(path, {}).strict
+    path.write_text("strict: 1")
+    with pytest.raises(ConfigError, match="^mine.yaml: strict: 1 is not true or false$"):
+        load(path, {})
+
+
+def test_load_says_why_a_file_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "none.yaml"
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    assert str(caught.value) == f"{path}: cannot be read: No such file or directory"
+
+
+def test_load_refuses_what_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes(b"strict: \xff")
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    assert str(caught.value) == f"{path}: is not UTF-8 text"
+
+
+# The default configuration
+
+KEYS = {"ANTHROPIC_API_KEY": "k1", "OPENAI_API_KEY": "k2", "OPENROUTER_API_KEY": "k3"}
+
+
+def test_without_keys_the_default_sends_every_app_to_its_own_vendor() -> None:
+    config = load(ROOT / "config.yaml", {})
+    assert len(config.warnings) == 3
+    assert all(re.search(r": is disabled, .* is not set$", line) for line in config.warnings)
+    for route in config.routes:
+        [upstream] = route.upstreams
+        assert upstream.host == route.match.host
+        assert upstream.protocol == route.match.protocol
+        assert (upstream.api_keys, upstream.models) == ((), ())
+    assert {route.match.host for route in config.routes} == set(config.intercept.hosts)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_one_key_switches_backups_on(name: str) -> None:
+    config = load(ROOT / "config.yaml", {name: KEYS[name]})
+    backups = [upstream for route in config.routes for upstream in route.upstreams[1:]]
+    assert len(config.warnings) == 2
+    assert {upstream.api_keys for upstream in backups} == {(KEYS[name],)}
+    assert all(upstream.model_for("any model") for upstream in backups)
+
+
+def test_with_all_keys_the_default_has_no_warnings_and_no_backup_at_the_primary_s_host() -> None:
+    config = load(ROOT / "config.yaml", KEYS)
+    assert config.warnings == ()
+    for route in config.routes:
+        hosts = [upstream.host for upstream in route.upstreams]
+        assert len(set(hosts)) == len(hosts) == 3
+
+
+def test_the_default_spells_out_the_defaults() -> None:
+    assert load(ROOT / "config.yaml", {}).failover == Failover()

@@ -1,0 +1,340 @@
+"""Tools and the choice among them."""
+
+from typing import Any
+
+import pytest
+
+from bridge.transform.anthropic_messages.tools import (
+    decode_tool_choice,
+    decode_tools,
+    encode_tool_choice,
+    encode_tools,
+)
+from bridge.transform.context import Context, context
+from bridge.transform.model import CacheMark, Native, Tool, ToolChoice
+from bridge.transform.notes import TransformError
+from bridge.transform.profile import Profile
+
+A = "anthropic_messages"
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+CLOSED = {**SCHEMA, "additionalProperties": False}
+EMPTY = {"type": "object", "properties": {}}
+
+
+def own() -> Context:
+    return context(A, A)
+
+
+def from_chat() -> Context:
+    return context("openai_chat", A)
+
+
+def codes(ctx: Context) -> list[str]:
+    return [note.code for note in ctx.notes]
+
+
+def built_in(wire: Any, name: str, kind: Any, **options: Any) -> Tool:
+    return Tool(name, kind=kind, options=options, native=Native(A, (wire,)))
+
+
+SEARCH = {"type": "web_search_20260318", "name": "web_search", "max_uses": 3}
+BASH = {"type": "bash_20250124", "name": "bash"}
+COMPUTER = {"type": "computer_toolset_20260801", "configs": {}}
+MCP = {"type": "mcp_toolset", "mcp_server_name": "files"}
+
+PAIRS = [
+    pytest.param({"name": "f", "input_schema": SCHEMA}, Tool("f", parameters=SCHEMA), id="a name"),
+    pytest.param(
+        {
+            "name": "f",
+            "description": "Does it.",
+            "input_schema": SCHEMA,
+            "strict": True,
+            "defer_loading": True,
+            "cache_control": {"type": "ephemeral"},
+        },
+        Tool(
+            "f",
+            "Does it.",
+            SCHEMA,
+            strict=True,
+            cache=CacheMark(),
+            options={"defer_loading": True},
+        ),
+        id="everything",
+    ),
+    pytest.param(
+        {"name": "f", "input_schema": SCHEMA, "strict": False},
+        Tool("f", parameters=SCHEMA, strict=False),
+        id="expressly not strict",
+    ),
+    pytest.param(SEARCH, built_in(SEARCH, "web_search", "hosted", max_uses=3), id="web search"),
+    pytest.param(BASH, built_in(BASH, "bash", "client"), id="bash, which the app runs"),
+    pytest.param(
+        COMPUTER,
+        built_in(COMPUTER, "computer_toolset_20260801", "client", configs={}),
+        id="a toolset, which has no name",
+    ),
+    pytest.param(
+        MCP,
+        built_in(MCP, "files", "hosted", mcp_server_name="files"),
+        id="the tools of a server",
+    ),
+]
+
+
+@pytest.mark.parametrize("wire, tool", PAIRS)
+def test_a_tool_both_ways(wire: Any, tool: Tool) -> None:
+    ctx = own()
+    assert decode_tools([wire], ctx) == (tool,)
+    assert encode_tools([tool], ctx) == [wire]
+    assert codes(ctx) == []
+
+
+@pytest.mark.parametrize(
+    "wire, tool",
+    [
+        pytest.param(
+            {"type": "custom", "name": "f", "input_schema": SCHEMA, "description": ""},
+            Tool("f", parameters=SCHEMA),
+            id="type custom, and no description",
+        ),
+        pytest.param({"name": "f"}, Tool("f"), id="no schema"),
+        pytest.param(
+            {"type": "function", "name": "f", "input_schema": SCHEMA, "strict": None},
+            Tool("f", parameters=SCHEMA),
+            id="another vendor's type, and null",
+        ),
+    ],
+)
+def test_tools_in_other_words(wire: Any, tool: Tool) -> None:
+    assert decode_tools([wire], own()) == (tool,)
+
+
+def test_no_tools() -> None:
+    assert decode_tools(None, own()) == ()
+    assert encode_tools((), own()) == []
+
+
+@pytest.mark.parametrize(
+    "tools, where, problem",
+    [
+        pytest.param({}, "tools", "must be a list, not an object", id="an object"),
+        pytest.param(["f"], "tools[0]", "must be an object, not a string", id="a string"),
+        pytest.param([{}], "tools[0].name", "missing", id="no name"),
+        pytest.param(
+            [{"name": "f", "input_schema": []}],
+            "tools[0].input_schema",
+            "must be an object, not a list",
+            id="a list for a schema",
+        ),
+        pytest.param([{"type": 5}], "tools[0].type", "must be a string, not an integer", id="5"),
+        pytest.param(
+            [{"type": "x", "name": 5}], "tools[0].name", "must be a string, not an integer", id="-"
+        ),
+    ],
+)
+def test_malformed_tools_are_refused(tools: Any, where: str, problem: str) -> None:
+    with pytest.raises(TransformError) as refused:
+        decode_tools(tools, own())
+    assert (refused.value.where, refused.value.problem) == (where, problem)
+
+
+RECURSIVE = {"type": "object", "properties": {"a": {"$ref": "#"}}, "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    "tool, strict",
+    [
+        pytest.param(Tool("f", parameters=CLOSED, strict=True), True, id="a closed schema"),
+        pytest.param(Tool("f", parameters=CLOSED, strict=False), None, id="not asked for"),
+        pytest.param(Tool("f", parameters=SCHEMA, strict=True), None, id="an open schema"),
+        pytest.param(
+            Tool("f", parameters={**CLOSED, "minProperties": 1}, strict=True), None, id="a rule"
+        ),
+        pytest.param(Tool("f", parameters=RECURSIVE, strict=True), None, id="one in itself"),
+    ],
+)
+def test_strict_only_where_it_can_be_kept(tool: Tool, strict: bool | None) -> None:
+    ctx = from_chat()
+    [encoded] = encode_tools([tool], ctx)
+    assert encoded.get("strict") is strict
+    assert encoded["input_schema"] == tool.parameters
+    assert codes(ctx) == (["strict_downgraded"] if tool.strict and not strict else [])
+
+
+def test_more_than_twenty_strict_tools_are_too_many() -> None:
+    tools = [Tool(f"f{n}", parameters=CLOSED, strict=True) for n in range(21)]
+    assert all(tool["strict"] for tool in encode_tools(tools[:20], from_chat()))
+    assert not any("strict" in tool for tool in encode_tools(tools, from_chat()))
+
+
+def test_some_servers_know_no_strict() -> None:
+    ctx = context("openai_chat", A, Profile(strict_tools=False))
+    [tool] = encode_tools([Tool("f", parameters=CLOSED, strict=True)], ctx)
+    assert "strict" not in tool
+
+
+def test_a_tool_without_a_schema_takes_nothing() -> None:
+    assert encode_tools([Tool("f")], own()) == [{"name": "f", "input_schema": EMPTY}]
+
+
+def test_keys_of_another_vendor_are_noted() -> None:
+    ctx = from_chat()
+    tool = Tool("f", parameters=EMPTY, options={"output_schema": {}}, where="tools[0]")
+    assert encode_tools([tool], ctx) == [{"name": "f", "input_schema": EMPTY}]
+    assert [(n.code, n.where) for n in ctx.notes] == [("hint_dropped", "tools[0].output_schema")]
+
+
+def test_web_search_is_one_everybody_has() -> None:
+    place = {"type": "approximate", "city": "Bern"}
+    options = {"user_location": place, "search_context_size": "low"}
+    native = Native("openai_responses", ({"type": "web_search"},))
+    tool = Tool("web_search", kind="hosted", options=options, native=native)
+    assert encode_tools([tool], from_chat()) == [
+        {"type": "web_search_20250305", "name": "web_search", "user_location": place}
+    ]
+
+
+FILES = Tool("file_search", kind="hosted", native=Native("openai_responses", ({},)))
+
+
+def test_another_vendors_built_in_tool_is_dropped() -> None:
+    ctx = from_chat()
+    assert encode_tools([FILES], ctx) == []
+    assert codes(ctx) == ["hosted_tool_dropped"]
+
+
+def test_a_tool_is_no_part_of_the_request() -> None:
+    encode_tools(decode_tools([BASH], own()), own())[0]["cache_control"] = {}
+    assert "cache_control" not in BASH
+
+
+# --- the choice
+
+
+@pytest.mark.parametrize(
+    "wire, choice, parallel",
+    [
+        pytest.param(None, None, None, id="none given"),
+        pytest.param({"type": "auto"}, ToolChoice("auto"), None, id="auto"),
+        pytest.param({"type": "any"}, ToolChoice("required"), None, id="any"),
+        pytest.param({"type": "none"}, ToolChoice("none"), None, id="none (trap 28)"),
+        pytest.param({"type": "tool", "name": "f"}, ToolChoice("tool", "f"), None, id="a tool"),
+        pytest.param(
+            {"type": "auto", "disable_parallel_tool_use": True},
+            ToolChoice("auto"),
+            False,
+            id="one call at a time",
+        ),
+    ],
+)
+def test_a_choice_both_ways(wire: Any, choice: ToolChoice | None, parallel: bool | None) -> None:
+    ctx = own()
+    assert decode_tool_choice(wire) == (choice, parallel)
+    assert encode_tool_choice(choice, parallel, [Tool("f")], [{"name": "f"}], ctx) == wire
+    assert codes(ctx) == []
+
+
+def test_parallel_calls_are_the_default() -> None:
+    given = {"type": "auto", "disable_parallel_tool_use": False}
+    assert decode_tool_choice(given) == (ToolChoice("auto"), None)
+    assert encode_tool_choice(ToolChoice("auto"), True, [], [{"name": "f"}], own()) == {
+        "type": "auto"
+    }
+
+
+@pytest.mark.parametrize(
+    "choice, where, problem",
+    [
+        pytest.param("auto", "tool_choice", "must be an object, not a string", id="a string"),
+        pytest.param({}, "tool_choice.type", "missing", id="no type"),
+        pytest.param(
+            {"type": "required"},
+            "tool_choice.type",
+            '"required" is not one of auto, any, tool, none',
+            id="another vendor's word",
+        ),
+        pytest.param({"type": "tool"}, "tool_choice.name", "missing", id="no name"),
+        pytest.param(
+            {"type": "auto", "disable_parallel_tool_use": 1},
+            "tool_choice.disable_parallel_tool_use",
+            "must be true or false, not an integer",
+            id="1 for true",
+        ),
+    ],
+)
+def test_a_malformed_choice_is_refused(choice: Any, where: str, problem: str) -> None:
+    with pytest.raises(TransformError) as refused:
+        decode_tool_choice(choice)
+    assert (refused.value.where, refused.value.problem) == (where, problem)
+
+
+F, G = Tool("f"), Tool("g")
+ALONE = {"disable_parallel_tool_use": True}
+
+
+@pytest.mark.parametrize(
+    "choice, parallel, wire, noted",
+    [
+        pytest.param(None, False, {"type": "auto", **ALONE}, [], id="only one at a time"),
+        pytest.param(None, True, None, [], id="nothing but the default"),
+        pytest.param(ToolChoice("none"), False, {"type": "none"}, [], id="none has no number"),
+        pytest.param(
+            ToolChoice("required"), False, {"type": "any", **ALONE}, [], id="any, one at a time"
+        ),
+        pytest.param(
+            ToolChoice("allowed", tools=("f", "g")),
+            None,
+            {"type": "auto"},
+            ["tool_subset_unenforced"],
+            id="some of the tools",
+        ),
+        pytest.param(
+            ToolChoice("allowed", tools=("f", "g"), required=True),
+            None,
+            {"type": "any"},
+            ["tool_subset_unenforced"],
+            id="one of some of the tools",
+        ),
+        pytest.param(
+            ToolChoice("allowed", tools=("f",), required=True),
+            None,
+            {"type": "tool", "name": "f"},
+            [],
+            id="one of one",
+        ),
+        pytest.param(
+            ToolChoice("tool", "unheard"), None, {"type": "tool", "name": "unheard"}, [], id="?"
+        ),
+    ],
+)
+def test_choices_of_other_clients(
+    choice: ToolChoice | None, parallel: bool | None, wire: Any, noted: list[str]
+) -> None:
+    ctx = from_chat()
+    offered = [{"name": "f"}, {"name": "g"}]
+    assert encode_tool_choice(choice, parallel, [F, G], offered, ctx) == wire
+    assert codes(ctx) == noted
+
+
+def test_without_tools_there_is_no_choice() -> None:
+    ctx = from_chat()
+    assert encode_tool_choice(ToolChoice("auto"), False, [], [], ctx) is None
+    assert encode_tool_choice(None, False, [], [], ctx) is None
+    assert codes(ctx) == ["hint_dropped"]
+
+
+@pytest.mark.parametrize(
+    "choice, tools",
+    [
+        pytest.param(ToolChoice("tool", "file_search"), [FILES], id="by its name"),
+        pytest.param(
+            ToolChoice("tool", "computer", native=Native("openai_responses", ({},))), [], id="kind"
+        ),
+    ],
+)
+def test_a_tool_that_is_not_there_cannot_be_demanded(choice: ToolChoice, tools: list[Tool]) -> None:
+    with pytest.raises(TransformError) as refused:
+        encode_tool_choice(choice, None, tools, [{"name": "f"}], from_chat())
+    assert refused.value.code == "hosted_tool_unsupported"

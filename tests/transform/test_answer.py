@@ -1,0 +1,179 @@
+"""The answer's form: streams and whole bodies in each other's place, phases, bytes that pass."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.transform import Translator
+from bridge.transform import answer as module
+
+REQUEST = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
+
+
+def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    fields = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up"}
+    return b"data: " + json.dumps({**fields, "choices": [choice]}).encode() + b"\n\n"
+
+
+TEXT = [
+    chunk({"role": "assistant", "content": ""}),
+    chunk({"content": "Grüße "}),
+    chunk({"content": "an alle"}),
+    chunk({}, "stop"),
+    b"data: [DONE]\n\n",
+]
+CALL = {"index": 0, "id": "call_1", "function": {"name": "f", "arguments": '{"a":'}}
+
+
+def translator(client: Any = "anthropic_messages", **options: Any) -> Translator:
+    made = Translator(client, "openai_chat", **options)
+    made.request(json.dumps({**REQUEST, "stream": True}).encode())
+    return made
+
+
+def run(t: Translator, pieces: list[bytes]) -> bytes:
+    return b"".join(b"".join(t.stream(piece)) for piece in [*pieces, b""])
+
+
+def names(stream: bytes) -> list[str]:
+    return [line[7:].decode() for line in stream.split(b"\n") if line.startswith(b"event: ")]
+
+
+def test_each_piece_gives_its_bytes_at_once_and_never_an_empty_one() -> None:
+    t = translator()
+    out = [t.stream(piece) for piece in TEXT]
+    assert b"an alle" in out[2][0]
+    assert all(piece for pieces in out for piece in pieces)
+    assert t.phase == "finished" and t.stream(b"") == []
+
+
+@given(cuts=st.lists(st.integers(0, 700), max_size=12))
+def test_any_cutting_gives_the_same_bytes(cuts: list[int]) -> None:
+    raw, places = b"".join(TEXT), sorted({0, *cuts})
+    pieces = [raw[a:b] for a, b in zip(places, [*places[1:], len(raw)], strict=True)]
+    assert run(translator(), [piece for piece in pieces if piece]) == run(translator(), TEXT)
+
+
+def test_byte_by_byte_in_the_same_protocol_too() -> None:
+    raw = b"".join(TEXT)
+    pieces = [bytes([byte]) for byte in raw]
+    assert run(translator("openai_chat"), pieces) == raw
+    assert run(translator("openai_chat", exact=True), pieces) == raw
+
+
+@pytest.mark.parametrize(
+    "pieces, phases",
+    [
+        pytest.param(
+            TEXT, ["waiting", "committed", "committed", "committed", "finished"], id="text"
+        ),
+        pytest.param(
+            [chunk({"reasoning_content": "hm"}), chunk({"content": "x"})],
+            ["waiting", "committed"],
+            id="reasoning waits",
+        ),
+        pytest.param(
+            [
+                chunk({"tool_calls": [CALL]}),
+                chunk({"tool_calls": [{"index": 0, "function": {"arguments": "1}"}}]}),
+                chunk({}, "tool_calls"),
+            ],
+            ["waiting", "waiting", "committed"],
+            id="a call waits until it is whole",
+        ),
+        pytest.param([chunk({"refusal": "no"})], ["committed"], id="a refusal"),
+        pytest.param(
+            [chunk({"role": "assistant"}), b'data: {"error": {"message": "busy"}}\n\n'],
+            ["waiting", "failed"],
+            id="an error before the first content",
+        ),
+        pytest.param([b": keepalive\n\n"] * 3, ["waiting"] * 3, id="keepalives"),
+        pytest.param(
+            [chunk({"reasoning_content": "m" * 70_000})], ["committed"], id="much reasoning"
+        ),
+    ],
+)
+def test_the_phase_says_when_the_app_can_act(pieces: list[bytes], phases: list[str]) -> None:
+    t = translator()
+    seen = []
+    for piece in pieces:
+        t.stream(piece)
+        seen.append(t.phase)
+    assert seen == phases
+
+
+@pytest.mark.parametrize("client", ["anthropic_messages", "openai_chat"])
+@pytest.mark.parametrize("upto", range(4))
+def test_a_cut_stream_never_ends_cleanly(client: str, upto: int) -> None:
+    t = translator(client)
+    out = run(t, TEXT[:upto])
+    assert t.phase == "failed" and t.failure
+    assert b"message_stop" not in out and b"[DONE]" not in out
+    assert b"error" in out
+
+
+def test_json_in_place_of_a_stream_becomes_one() -> None:
+    message = {"role": "assistant", "content": "hello"}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    body = json.dumps({"id": "c1", "model": "up", "created": 1, "choices": [choice]}).encode()
+    t = translator()
+    out = run(t, [body[:10], body[10:]])
+    assert names(out)[0] == "message_start" and names(out)[-1] == "message_stop"
+    assert t.phase == "finished"
+    same = translator("openai_chat")
+    assert run(same, [body]).endswith(b"data: [DONE]\n\n")
+
+
+def test_a_stream_in_place_of_json_is_folded() -> None:
+    whole = json.loads(translator().response(b"".join(TEXT)))
+    assert whole["content"] == [{"type": "text", "text": "Grüße an alle"}]
+    same = json.loads(translator("openai_chat").response(b"".join(TEXT)))
+    assert same["choices"][0]["message"]["content"] == "Grüße an alle"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"  \n", b"<html>502</html>", b"oops"], ids=["nothing", "blank", "HTML", "text"]
+)
+def test_what_is_no_answer_at_all(body: bytes) -> None:
+    t = translator()
+    assert json.loads(t.response(body))["type"] == "error" and t.status == 502
+    t = translator()
+    assert names(run(t, [body] if body else [])) == ["error"]
+    watched = translator("openai_chat", exact=True)
+    assert watched.response(body) == body and watched.failure
+
+
+def test_a_watched_body_in_place_of_a_stream_passes_as_it_comes() -> None:
+    t = translator("openai_chat", exact=True)
+    assert t.stream(b'{"id"') == [b'{"id"'] and t.stream(b": 1}") == [b": 1}"]
+    assert t.stream(b"") == [] and t.phase == "failed"
+
+
+def test_the_model_the_app_asked_for_comes_back_in_every_event() -> None:
+    t = Translator("openai_chat", "openai_chat", model="up")
+    t.request(json.dumps({"model": "asked", "messages": [], "stream": True}).encode())
+    out = run(t, [b": hi\n\n", *TEXT])
+    assert b'"up"' not in out and out.count(b'"asked"') == 4
+    assert out.endswith(b"data: [DONE]\n\n") and out.startswith(b":")
+
+
+def test_a_body_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BODY", 100)
+    t = translator()
+    assert t.stream(b"{" + b" " * 60) == []
+    assert names(b"".join(t.stream(b" " * 60))) == ["error"]
+    assert t.phase == "failed" and t.stream(b"x" * 99) == []
+
+
+def test_breaking_off_says_so_once() -> None:
+    t = translator()
+    t.stream(TEXT[1])
+    error = module.Error("server", "a bug", 502)
+    assert names(t.break_off(error)[0])[-1] == "error"
+    assert t.break_off(error) == []
+    exact = translator("openai_chat", exact=True)
+    assert exact.break_off(error) == []
