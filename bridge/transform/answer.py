@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Literal
 
-from .codec import Codec, Decoder, Encoder
+from .codec import Codec, Encoder
 from .context import Context
 from .errors import decode_error
 from .fold import Fold
@@ -74,7 +74,7 @@ class Answer:
         self.usage: Usage | None = None
         self.finish_reason: FinishReason | None = None
         self._parser = SseParser()
-        self._decoder: Decoder = upstream.Decoder(ctx)
+        self._decoder = upstream.Decoder(ctx)
         self._encoder: Encoder | None = None
         self._is_stream: bool | None = None  # None: too early to tell
         self._held: list[bytes] = []  # until the form is known; all of a whole body

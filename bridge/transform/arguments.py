@@ -72,7 +72,7 @@ class Arguments:
         held = _EMPTY_OBJECTS.sub("", held)
         inside = held[1:].lstrip()
         if inside[:1] not in ("", "}"):
-            self._held, self._begun = [], []
+            self._held, self._begun, self.complete = [], [], False
             return self._more(held)
         self._held, self.complete = ["{" + inside[:1]], bool(inside)
         self.late = self.late or bool(inside[1:].strip())

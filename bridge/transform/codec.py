@@ -4,6 +4,7 @@
 requests and encodes answers; as an upstream's it encodes requests and decodes answers.
 """
 
+from collections.abc import Callable
 from typing import Protocol as Interface
 
 from .context import Context
@@ -37,32 +38,31 @@ class Encoder(Interface):
 
 
 class Codec(Interface):
-    """A protocol folder, seen as a module."""
+    """A protocol folder, seen as a module; `self` is the module."""
 
     PATH: str  # the endpoint below a vendor's host: /v1/messages
     SUFFIX: str  # how paths of this endpoint end at any server: /chat/completions
-    Decoder: type[Decoder]
-    Encoder: type[Encoder]
 
-    @staticmethod
-    def decode_request(body: Json, ctx: Context) -> Request:
+    @property
+    def Decoder(self) -> Callable[[Context], Decoder]: ...
+
+    @property
+    def Encoder(self) -> Callable[[Context], Encoder]: ...
+
+    def decode_request(self, body: Json, ctx: Context, /) -> Request:
         """A client's body; TransformError for what the protocol does not allow."""
         ...
 
-    @staticmethod
-    def encode_request(request: Request, ctx: Context) -> Json:
+    def encode_request(self, request: Request, ctx: Context, /) -> Json:
         """The upstream's body; notes for what is lost, TransformError for what cannot be said."""
         ...
 
-    @staticmethod
-    def decode_response(body: Json, ctx: Context) -> list[Event]:
+    def decode_response(self, body: Json, ctx: Context, /) -> list[Event]:
         """A whole 2xx answer as the events its stream would give, ending in Stop or Failure."""
         ...
 
-    @staticmethod
-    def encode_response(response: Response, ctx: Context) -> Json: ...
+    def encode_response(self, response: Response, ctx: Context, /) -> Json: ...
 
-    @staticmethod
-    def encode_error(error: Error, ctx: Context) -> tuple[int, Json]:
+    def encode_error(self, error: Error, ctx: Context, /) -> tuple[int, Json]:
         """The status and body the client's protocol has for `error`."""
         ...

@@ -6,7 +6,6 @@ client hands back with its history, which only this installation can open:
     brg1.<base64url(zlib(JSON))>.<base64url(first 9 bytes of HMAC-SHA256(key, middle part))>
 """
 
-import binascii
 import hmac
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -52,21 +51,20 @@ def seal(native: Native, key: bytes) -> str | None:
 def unseal(text: str, key: bytes) -> Native | Fault:
     """What `seal` put in, or what is wrong with `text`: changed, foreign, damaged, too large."""
     middle, _, mac = text.removeprefix(PREFIX).partition(".")
-    raw = middle.encode()
-    if not hmac.compare_digest(_mac(key, raw).encode(), mac.encode()):
+    raw = middle.encode("utf-8", "replace")
+    if not hmac.compare_digest(_mac(key, raw).encode(), mac.encode("utf-8", "replace")):
         return "opaque_invalid"
     try:
-        inflater = zlib.decompressobj()
         packed = urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))
-        content = inflater.decompress(packed, MAX_BYTES)
-        if inflater.unconsumed_tail:
+        content = zlib.decompressobj().decompress(packed, MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             return "opaque_too_large"
         fields = loads(content)
         protocol = _PROTOCOLS[fields["p"]]
         if fields["v"] != 1:
             return "opaque_invalid"
         return Native(protocol, tuple(fields["b"]), str(fields["o"]), str(fields["m"]))
-    except (binascii.Error, zlib.error, ValueError, KeyError, TypeError):
+    except (zlib.error, ValueError, KeyError, TypeError):
         return "opaque_invalid"
 
 

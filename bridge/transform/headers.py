@@ -5,9 +5,10 @@ credential, no cookie, no telemetry, no vendor's or agent's header. Back comes w
 on: request id, rate limits, retry hints, in its own vendor's names.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from .model import Protocol
 
@@ -31,7 +32,20 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "cookie", "x-goog-api-key"})
+# And what says whose credential it is: beside another one it is wrong.
+CREDENTIALS = frozenset(
+    {
+        "anthropic-workspace-id",
+        "api-key",
+        "authorization",
+        "chatgpt-account-id",
+        "cookie",
+        "openai-organization",
+        "openai-project",
+        "x-api-key",
+        "x-goog-api-key",
+    }
+)
 
 # What a request keeps on its way to another host of the same protocol: body fields and these
 # headers belong together.
@@ -104,8 +118,10 @@ def response_headers(
 
 
 _KINDS = ("requests", "tokens")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_DIGITS = re.compile(r"[0-9]+")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MAX_SECONDS = 366 * 24 * 3600.0  # a limit that takes longer is a mistake
 
 
 def _rate_limits(upstream: Mapping[str, str], client: Protocol, now: float) -> Headers:
@@ -115,10 +131,10 @@ def _rate_limits(upstream: Mapping[str, str], client: Protocol, now: float) -> H
         for field in ("limit", "remaining"):
             value = upstream.get(f"anthropic-ratelimit-{kind}-{field}")
             value = value or upstream.get(f"x-ratelimit-{field}-{kind}")
-            if value and value.isdigit():  # Azure sends -1 for unknown
+            if value and _DIGITS.fullmatch(value):  # Azure sends -1 for unknown
                 out.append((_limit_name(client, kind, field), value))
         seconds = _reset(upstream, kind, now)
-        if seconds is not None:
+        if seconds is not None and seconds <= _MAX_SECONDS:
             out.append((_limit_name(client, kind, "reset"), _reset_text(client, seconds, now)))
     return out
 
@@ -134,15 +150,17 @@ def _reset(upstream: Mapping[str, str], kind: str, now: float) -> float | None:
     instant = upstream.get(f"anthropic-ratelimit-{kind}-reset")
     if instant:
         try:
-            return max(0.0, datetime.fromisoformat(instant).timestamp() - now)
+            reset = datetime.fromisoformat(instant)
         except ValueError:
             return None
+        reset = reset if reset.tzinfo else reset.replace(tzinfo=UTC)
+        return max(0.0, reset.timestamp() - now)
     return duration(upstream.get(f"x-ratelimit-reset-{kind}", ""))
 
 
 def duration(text: str) -> float | None:
     """Seconds of OpenAI's `12ms`, `6m0s`, Azure's `12`; None for anything else."""
-    if text.isdigit():
+    if _DIGITS.fullmatch(text):
         return float(text)
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
@@ -151,10 +169,11 @@ def duration(text: str) -> float | None:
 
 
 def _reset_text(client: Protocol, seconds: float, now: float) -> str:
+    """Rounded up: who comes back then is not too early."""
     if client == "anthropic_messages":
-        instant = datetime.fromtimestamp(now, UTC) + timedelta(seconds=seconds)
+        instant = datetime.fromtimestamp(math.ceil(now + seconds), UTC)
         return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
     if seconds < 1:
-        return f"{round(seconds * 1000)}ms"
-    minutes, rest = divmod(round(seconds), 60)
+        return f"{math.ceil(round(seconds * 1000, 3))}ms"
+    minutes, rest = divmod(math.ceil(seconds), 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -2,8 +2,8 @@
 
 msgspec does the work where it is installed (3 to 9 times the speed of the standard library on agent
 requests, measured by `scripts/bench`); integers keep every digit. The standard library takes what
-msgspec refuses though it can be carried on (a lone surrogate), and everything where msgspec is
-missing. NaN and Infinity are refused: no vendor accepts them. Bytes are UTF-8.
+msgspec refuses though it can be carried on (a lone surrogate, a subclass of str), and everything
+where msgspec is missing. NaN and Infinity are refused: no vendor accepts them. Bytes are UTF-8.
 """
 
 import json
@@ -34,7 +34,7 @@ def dumps(value: Json) -> bytes:
         return msgspec.json.encode(value) if msgspec else _dumps(value)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    except UnicodeEncodeError:
+    except (TypeError, UnicodeEncodeError):
         return _dumps(value)
 
 
@@ -57,6 +57,8 @@ def _dumps(value: Json) -> bytes:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError:  # a lone surrogate only exists as an escape
         return json.dumps(value, separators=(",", ":")).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _refuse(name: str) -> float:

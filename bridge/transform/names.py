@@ -36,7 +36,7 @@ def object_id(prefix: str, upstream_id: str, ctx: Context) -> str:
     body = _NOT_ALPHANUMERIC.sub("", _ID_PREFIX.sub("", upstream_id))
     if body and len(body) <= 40:
         return prefix + body
-    seed = upstream_id.encode() or dumps([_raw(ctx), ctx.now])
+    seed = upstream_id.encode("utf-8", "surrogatepass") or dumps([_raw(ctx), ctx.now])
     return prefix + sha256(seed).hexdigest()[:24]
 
 
@@ -72,4 +72,4 @@ def tool_names(names: Iterable[str], target: Protocol) -> dict[str, str]:
 
 
 def _raw(ctx: Context) -> object:
-    return ctx.request.raw if ctx.request else None
+    return ctx.request.raw if ctx.request else ctx.raw

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from .context import Context
 from .json_text import Json, dump_text, loads
-from .model import Message, Part, Request, Tool, ToolCallPart, ToolChoice
+from .model import Message, Part, Request, Tool, ToolCallPart, ToolChoice, ToolResultPart
 from .names import tool_names
+from .notes import TransformError
 from .schema import object_root
 from .turns import pair_calls
 
@@ -52,19 +53,21 @@ def prepare(request: Request, ctx: Context) -> tuple[Request, Toolbox]:
     return replace(
         request,
         tools=tuple(_tool(tool, toolbox, ctx) for tool in request.tools),
-        messages=tuple(_message(message, toolbox) for message in messages),
-        tool_choice=_choice(request.tool_choice, toolbox),
+        messages=tuple(_message(message, toolbox, ctx) for message in messages),
+        tool_choice=_choice(request.tool_choice, toolbox, ctx),
     ), toolbox
 
 
 def _toolbox(request: Request, messages: tuple[Message, ...], ctx: Context) -> Toolbox:
-    callable_tools = {
-        full_name(tool.name, tool.namespace): tool for tool in request.tools if _is_callable(tool)
-    }
-    names = dict.fromkeys([*callable_tools, *_names_in_use(messages)])
+    known: dict[str, Tool] = {}
+    for tool in [*filter(_is_callable, request.tools), *_tools_in_use(messages, ctx)]:
+        full = full_name(tool.name, tool.namespace)
+        if known.setdefault(full, tool).name != tool.name:  # of another namespace, then
+            problem = f"two tools of different namespaces are both called {full!r}"
+            raise TransformError("tools", problem, "tool_name_collision")
     box = Toolbox()
-    for full, alias in tool_names(names, ctx.upstream).items():
-        tool = callable_tools.get(full, Tool(full))
+    for full, alias in tool_names(known, ctx.upstream).items():
+        tool = known[full]
         freeform = tool.kind == "custom" and not _takes_custom(ctx)
         wrapped = tool.kind == "function" and object_root(tool.parameters)[1]
         box.wires[full] = Wire(alias, freeform, wrapped)
@@ -80,11 +83,17 @@ def _takes_custom(ctx: Context) -> bool:
     return ctx.upstream != "anthropic_messages" and ctx.profile.custom_tools
 
 
-def _names_in_use(messages: tuple[Message, ...]) -> Iterator[str]:
+def _tools_in_use(messages: tuple[Message, ...], ctx: Context) -> Iterator[Tool]:
+    """What calls of the history tell of their tools, which need not be offered any more."""
     for message in messages:
         for part in message.parts:
-            if isinstance(part, ToolCallPart) and part.native is None:
-                yield full_name(part.name, part.namespace)
+            if isinstance(part, ToolCallPart) and not _returns(part, ctx):
+                yield Tool(part.name, kind=part.kind, namespace=part.namespace)
+
+
+def _returns(call: ToolCallPart, ctx: Context) -> bool:
+    """The upstream gets its own call back, as it made it."""
+    return call.native is not None and ctx.owns(call.native)
 
 
 def _tool(tool: Tool, box: Toolbox, ctx: Context) -> Tool:
@@ -100,11 +109,11 @@ def _tool(tool: Tool, box: Toolbox, ctx: Context) -> Tool:
 
 
 def _as_function(tool: Tool, name: str, ctx: Context) -> Tool:
-    description = tool.description or ""
+    description = [tool.description] if tool.description else []
     if isinstance(tool.format, dict) and tool.format.get("type") == "grammar":
         ctx.notes.add("grammar_unenforced", tool.where, f"the grammar of {tool.name} is only told")
         syntax, grammar = tool.format.get("syntax", ""), tool.format.get("definition", "")
-        description += f"\n\nThe input must match this {syntax} grammar:\n{grammar}"
+        description.append(f"The input must match this {syntax} grammar:\n{grammar}")
     schema = {
         "type": "object",
         "properties": {INPUT: {"type": "string", "description": "The raw input of the tool"}},
@@ -115,27 +124,35 @@ def _as_function(tool: Tool, name: str, ctx: Context) -> Tool:
         name=name,
         namespace=None,
         kind="function",
-        description=description.strip() or None,
+        description="\n\n".join(description) or None,
         parameters=schema,
         format=None,
     )
 
 
-def _message(message: Message, box: Toolbox) -> Message:
-    if message.role != "assistant" or not any(isinstance(p, ToolCallPart) for p in message.parts):
+def _message(message: Message, box: Toolbox, ctx: Context) -> Message:
+    if message.role not in ("assistant", "tool"):
         return message
-    return replace(message, parts=tuple(_part(part, box) for part in message.parts))
+    return replace(message, parts=tuple(_part(part, box, ctx) for part in message.parts))
 
 
-def _part(part: Part, box: Toolbox) -> Part:
-    if not isinstance(part, ToolCallPart) or part.native is not None:
-        return part
-    wire = box.wire(part.name, part.namespace)
-    if part.kind == "custom" and wire.freeform:
-        arguments = dump_text({INPUT: part.arguments})
-        return replace(part, name=wire.name, namespace=None, kind="function", arguments=arguments)
-    arguments = _wrapped(part.arguments) if wire.wrapped else part.arguments
-    return replace(part, name=wire.name, namespace=None, arguments=arguments)
+def _part(part: Part, box: Toolbox, ctx: Context) -> Part:
+    match part:
+        case ToolCallPart() if not _returns(part, ctx):
+            return _call(part, box.wire(part.name, part.namespace), ctx)
+        case ToolResultPart(kind="custom") if not _takes_custom(ctx):
+            return replace(part, kind="function")
+        case _:
+            return part
+
+
+def _call(call: ToolCallPart, wire: Wire, ctx: Context) -> ToolCallPart:
+    kind, arguments = call.kind, call.arguments
+    if kind == "custom" and not _takes_custom(ctx):
+        kind, arguments = "function", dump_text({INPUT: arguments})
+    elif wire.wrapped:
+        arguments = _wrapped(arguments)
+    return replace(call, name=wire.name, namespace=None, kind=kind, arguments=arguments)
 
 
 def _wrapped(arguments: str) -> str:
@@ -146,13 +163,14 @@ def _wrapped(arguments: str) -> str:
     return dump_text({VALUE: value})
 
 
-def _choice(choice: ToolChoice | None, box: Toolbox) -> ToolChoice | None:
-    if choice is None or choice.native is not None or choice.mode not in ("tool", "allowed"):
+def _choice(choice: ToolChoice | None, box: Toolbox, ctx: Context) -> ToolChoice | None:
+    if choice is None or choice.native is not None:
         return choice
-    wire = box.wire(choice.name)
-    return replace(
-        choice,
-        name=wire.name if choice.name else "",
-        kind="function" if wire.freeform else choice.kind,
-        tools=tuple(box.wire(name).name for name in choice.tools),
-    )
+    match choice.mode:
+        case "tool":
+            kind = choice.kind if _takes_custom(ctx) else "function"
+            return replace(choice, name=box.wire(choice.name).name, kind=kind)
+        case "allowed":
+            return replace(choice, tools=tuple(box.wire(name).name for name in choice.tools))
+        case _:
+            return choice

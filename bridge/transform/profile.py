@@ -5,11 +5,12 @@ mapping of flags over a named one, or by host: the vendor's own API gets the ven
 every other server `compatible`, which asks for little. Codecs read flags; none looks at host names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args, get_origin
 
+from .effort import LEVELS
 from .model import Protocol
 
 # Globs over model names, first match wins, a leading "!" says no; no match says no.
@@ -68,8 +69,16 @@ class Profile:
     output_limits: tuple[tuple[str, int], ...] = ()  # (model glob, most output tokens)
 
 
-# Sources: the vendors' model tables of autumn 2026.
-OPENAI_REASONING: Models = ("!*-chat*", "o[1-9]*", "gpt-[5-9]*", "codex-*", "computer-use-*")
+# Sources: the vendors' model tables of autumn 2026. ft: fine-tuned.
+OPENAI_REASONING: Models = (
+    "!*-chat*",
+    "o[1-9]*",
+    "gpt-[5-9]*",
+    "ft:o[1-9]*",
+    "ft:gpt-[5-9]*",
+    "codex-*",
+    "computer-use-*",
+)
 OPENAI_PLAIN: Models = ("*-chat*", *(f"!{p}" for p in OPENAI_REASONING[1:]), "*")
 
 OPENAI = Profile(
@@ -79,7 +88,7 @@ OPENAI = Profile(
 )
 ANTHROPIC = Profile(
     efforts=("low", "medium", "high", "xhigh", "max"),
-    sampling=("claude-[23]*", "claude-*-4", "claude-*-4-[0-6]*", "claude-*-4-20*"),
+    sampling=("claude-[23]*", "claude-*-4", "claude-*-4-[0-6]*"),  # a date begins with 2
     system_messages=(
         "claude-opus-4-8*",
         "claude-opus-5*",
@@ -89,13 +98,7 @@ ANTHROPIC = Profile(
         "claude-mythos-5*",
     ),
     adaptive=("!claude-[23]*", "!claude-*-4", "!claude-*-4-[0-5]*", "*"),
-    manual_thinking=(
-        "!claude-3-5*",
-        "!claude-3-[hos]*",
-        "!claude-2*",
-        "claude-3*",
-        "claude-*-4*",
-    ),
+    manual_thinking=("claude-3-7*", "claude-*-4", "claude-*-4-[0-6]*"),
     disable_thinking=(
         "!claude-opus-5-5*",
         "!claude-sonnet-5-5*",
@@ -103,13 +106,16 @@ ANTHROPIC = Profile(
         "!claude-mythos*",
         "*",
     ),
-    output_format=("!claude-[23]*", "!claude-*-4", "!claude-*-4-[0]*", "!claude-*-4-20*", "*"),
+    output_format=("!claude-[23]*", "!claude-*-4", "!claude-*-4-0*", "!claude-*-4-20*", "*"),
     top_k=True,
     output_limits=(
         ("claude-3-5*", 8_192),
         ("claude-3-7*", 64_000),
         ("claude-[23]*", 4_096),
-        ("claude-opus-4*", 32_000),
+        ("claude-opus-4", 32_000),
+        ("claude-opus-4-[0-2]*", 32_000),
+        ("claude-*-4", 64_000),
+        ("claude-*-4-[0-5]*", 64_000),
     ),
 )
 COMPATIBLE: dict[Protocol, Profile] = {
@@ -146,14 +152,13 @@ NAMED: dict[str, dict[Protocol, Profile]] = {
     "anthropic": {"anthropic_messages": ANTHROPIC},
     "compatible": COMPATIBLE,
 }
-# host suffix -> it is the vendor's own API
-VENDOR_HOSTS: tuple[str, ...] = (
-    "api.openai.com",
-    "chatgpt.com",
-    "api.anthropic.com",
-    ".openai.azure.com",
-    ".services.ai.azure.com",
-)
+_OPENAI_HOSTS = ("api.openai.com", "chatgpt.com", "openai.azure.com", "services.ai.azure.com")
+# Where the vendor's own API of a protocol is found: these hosts and all below them.
+VENDOR_HOSTS: dict[Protocol, tuple[str, ...]] = {
+    "anthropic_messages": ("api.anthropic.com", "services.ai.azure.com"),
+    "openai_chat": _OPENAI_HOSTS,
+    "openai_responses": _OPENAI_HOSTS,
+}
 
 
 def resolve(protocol: Protocol, host: str, profile: str | Mapping[str, Any] | None) -> Profile:
@@ -164,12 +169,17 @@ def resolve(protocol: Protocol, host: str, profile: str | Mapping[str, Any] | No
     """
     if isinstance(profile, str):
         return _named(protocol, profile)
-    by_host = VENDOR if host.lower().endswith(VENDOR_HOSTS) else COMPATIBLE
+    by_host = (VENDOR if _is_vendor(protocol, host) else COMPATIBLE)[protocol]
     if profile is None:
-        return by_host[protocol]
+        return by_host
     flags = dict(profile)
-    base = _named(protocol, str(flags.pop("base"))) if "base" in flags else by_host[protocol]
+    base = _named(protocol, str(flags.pop("base"))) if "base" in flags else by_host
     return replace(base, **{name: _flag(name, value) for name, value in flags.items()})
+
+
+def _is_vendor(protocol: Protocol, host: str) -> bool:
+    host = f".{host.lower().removesuffix('.')}"
+    return any(host.endswith(f".{name}") for name in VENDOR_HOSTS[protocol])
 
 
 def _named(protocol: Protocol, name: str) -> Profile:
@@ -182,27 +192,42 @@ def _named(protocol: Protocol, name: str) -> Profile:
 _TYPES: dict[str, Any] = {flag.name: flag.type for flag in fields(Profile)}
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+# type of a flag -> what it may be, and how that is called
+_SCALARS: dict[Any, tuple[Callable[[Any], bool], str]] = {
+    bool: (lambda value: isinstance(value, bool), "true or false"),
+    str: (lambda value: isinstance(value, str), "a string"),
+    int: (_is_count, "a number above 0"),
+}
+
+
 def _flag(name: str, value: Any) -> Any:
     """`value` as the flag `name` holds it, or ValueError with what is allowed."""
     if name not in _TYPES:
         raise ValueError(f'"{name}" is not a profile flag: {", ".join(["base", *_TYPES])}')
     kind = _TYPES[name]
-    if kind is bool or kind is str:
-        ok = isinstance(value, kind)
-    elif kind is int:
-        ok = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    elif get_origin(kind) is Literal:
-        ok = value in get_args(kind)
-    elif name == "output_limits":
-        ok = isinstance(value, Mapping) and all(isinstance(v, int) for v in value.values())
-        return tuple(value.items()) if ok else _bad(name, value, "a mapping of globs to numbers")
-    elif isinstance(value, bool):  # all models, or none
+    if kind in _SCALARS:
+        fits, allowed = _SCALARS[kind]
+        return value if fits(value) else _bad(name, value, allowed)
+    if get_origin(kind) is Literal:
+        words = get_args(kind)
+        return value if value in words else _bad(name, value, f"one of {', '.join(words)}")
+    if name == "output_limits":
+        ok = isinstance(value, Mapping) and all(
+            isinstance(glob, str) and _is_count(limit) for glob, limit in value.items()
+        )
+        allowed = "a mapping of model globs to numbers above 0"
+        return tuple(value.items()) if ok else _bad(name, value, allowed)
+    if name == "efforts":
+        ok = isinstance(value, list) and all(level in LEVELS for level in value)
+        return tuple(value) if ok else _bad(name, value, f"a list of {', '.join(LEVELS)}")
+    if isinstance(value, bool):  # all models, or none
         return ALL if value else NONE
-    else:
-        ok = isinstance(value, list) and all(isinstance(v, str) for v in value)
-        return tuple(value) if ok else _bad(name, value, "true, false or a list of model globs")
-    allowed = " | ".join(get_args(kind)) if get_origin(kind) is Literal else kind.__name__
-    return value if ok else _bad(name, value, allowed)
+    ok = isinstance(value, list) and all(isinstance(glob, str) for glob in value)
+    return tuple(value) if ok else _bad(name, value, "true, false or a list of model globs")
 
 
 def _bad(name: str, value: Any, allowed: str) -> Any:

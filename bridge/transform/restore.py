@@ -7,6 +7,7 @@ a JSON string while that is still coming in, at any cutting.
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Literal
 from typing import Protocol as Interface
 
 from .json_text import dump_text, loads
@@ -67,18 +68,25 @@ class Restorer:
         return replace(call, name=tool.name, namespace=tool.namespace)
 
     def _id(self, call_id: str) -> str:
+        if call_id and not is_legal_call_id(call_id):
+            call_id = short_call_id(call_id)
         if not call_id or call_id in self._ids:
             call_id = short_call_id(self._response_id, str(self._calls))
-        elif not is_legal_call_id(call_id):
-            call_id = short_call_id(call_id)
         self._ids.add(call_id)
         return call_id
 
 
 _OPENING = re.compile(rf'\s*\{{\s*"{INPUT}"\s*:\s*"')
-_ESCAPE = r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'
-_CHARACTERS = re.compile(rf'(?:[^"\\]|{_ESCAPE})*')
-_HIGH_SURROGATE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}$")
+_COMPACT_OPENING = f'{{"{INPUT}":"'
+_SPACE = re.compile(r"\s+")
+
+_HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first half of a character beyond the first plane
+_LOW = r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE = rf"{_HIGH}{_LOW}|\\u[0-9a-fA-F]{{4}}|\\."
+# The beginning of an escape, or half a character, at the end of what there is.
+_CUT = rf"\\(?:u[0-9a-fA-F]{{0,3}})?\Z|{_HIGH}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?\Z"
+_CHARACTERS = re.compile(rf'(?:[^"\\]++|(?!{_CUT})(?:{_ESCAPE}))*+', re.DOTALL)
+_ESCAPES = re.compile(_ESCAPE, re.DOTALL)
 
 
 class StringField:
@@ -89,46 +97,56 @@ class StringField:
     """
 
     def __init__(self) -> None:
-        self._held = ""
-        self._inside = False
-        self._done = False
+        self._pieces: list[str] = []  # until it is known to open as it should
+        self._rest = ""  # of the string: an escape that is not whole yet
+        self._state: Literal["opening", "inside", "over", "other"] = "opening"
 
     def feed(self, text: str) -> str:
-        if self._done:
-            return ""
-        self._held += text
-        if not self._inside:
-            opening = _OPENING.match(self._held)
-            if opening is None:
+        match self._state:
+            case "opening":
+                return self._open(text)
+            case "inside":
+                return self._take(text)
+            case "other":
+                self._pieces.append(text)
                 return ""
-            self._inside = True
-            self._held = self._held[opening.end() :]
-        return self._take()
+            case "over":
+                return ""
 
     def end(self) -> str:
-        if self._inside:  # cut inside the string: a lone escape is lost, as it means nothing yet
-            return ""
-        return _input_of(self._held)
+        """What is left; an escape that was cut off means nothing and is lost."""
+        return _input_of("".join(self._pieces))
 
-    def _take(self) -> str:
-        whole = _CHARACTERS.match(self._held)
+    def _open(self, text: str) -> str:
+        held = "".join([*self._pieces, text])
+        if opening := _OPENING.match(held):
+            self._state, self._pieces = "inside", []
+            return self._take(held[opening.end() :])
+        self._pieces = [held]
+        compact = _SPACE.sub("", held)
+        if compact == _COMPACT_OPENING or not _COMPACT_OPENING.startswith(compact):
+            self._state = "other"
+        return ""
+
+    def _take(self, text: str) -> str:
+        text = self._rest + text
+        whole = _CHARACTERS.match(text)
         length = whole.end() if whole else 0
-        if self._held[length : length + 1] == '"':
-            self._done = True
-        elif high := _HIGH_SURROGATE.search(self._held, 0, length):
-            length = high.start()  # its second half is still to come
-        text, self._held = self._held[:length], self._held[length:]
-        return _unescaped(text)
+        self._rest = text[length:]
+        if self._rest.startswith('"'):
+            self._state = "over"
+        return _ESCAPES.sub(_unescaped, text[:length])
 
 
-def _unescaped(text: str) -> str:
-    """The inside of a JSON string as text; raw control characters, which models write, are kept."""
-    if "\\" not in text:
-        return text
-    return str(loads('"' + _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + '"'))
+_SHORT = dict(zip('"\\/bfnrt', '"\\/\b\f\n\r\t', strict=True))
 
 
-_CONTROL = re.compile(r"[\x00-\x1f]")
+def _unescaped(found: re.Match[str]) -> str:
+    """What a JSON escape stands for; others, which models write, are kept as they are."""
+    escape = found[0]
+    if len(escape) > 2:
+        return str(loads(f'"{escape}"'))
+    return _SHORT.get(escape[1], escape)
 
 
 def _input_of(text: str) -> str:

@@ -188,10 +188,7 @@ class Sequence:
             item.waiting.append(event)
 
     def _advance(self) -> None:
-        while self._queue:
-            item = self._queue[0]
-            if not item.ready:
-                return
+        while (item := self._queue[0]).ready:
             self._open(item)
             if len(self._queue) == 1 or not item.whole:
                 return

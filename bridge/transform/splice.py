@@ -7,7 +7,9 @@ import re
 
 from .json_text import dumps, loads
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]', re.DOTALL)
+# Possessive, or a long string takes a hundred times its size in memory.
+# A string without an end, in a text that is no JSON, is one token to the end.
+_TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+")|".*|[{}\[\]:,]', re.DOTALL)
 
 
 def splice(text: bytes, path: tuple[str, ...], value: str) -> bytes:
@@ -24,12 +26,12 @@ def _find(text: bytes, path: tuple[str, ...]) -> tuple[int, int] | None:
     for token in _TOKEN.finditer(text):
         mark = token[0]
         if at_value and level == len(path) - 1:
-            return token.span() if mark.startswith(b'"') else None
+            return token.span() if token[1] else None
         if at_value and mark == b"{":
             level += 1
         at_value = False
         if mark == b":":
-            at_value = depth == level + 1 and loads(last_string) == path[level]
+            at_value = depth == level + 1 and _is_key(last_string, path[level])
         elif mark in (b"{", b"["):
             depth += 1
         elif mark in (b"}", b"]"):
@@ -39,3 +41,10 @@ def _find(text: bytes, path: tuple[str, ...]) -> tuple[int, int] | None:
         elif mark != b",":
             last_string = mark
     return None
+
+
+def _is_key(token: bytes, key: str) -> bool:
+    try:
+        return bool(loads(token) == key)
+    except ValueError:  # the text is no JSON
+        return False

@@ -8,6 +8,8 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 
 from typing import NamedTuple
 
+_BOM = b"\xef\xbb\xbf"
+
 
 class SseEvent(NamedTuple):
     """`event` is "" without an event line; `data` is None for a comment and where there is none."""
@@ -19,7 +21,7 @@ class SseEvent(NamedTuple):
 class SseParser:
     """Feed bytes, take whole events; what is complete is never held back.
 
-    `limit` bounds one unfinished line in bytes; ValueError beyond it.
+    `limit` bounds one line in bytes; ValueError beyond it.
     """
 
     __slots__ = ("_data", "_event", "_first", "_held", "_pieces", "_skip_lf", "limit")
@@ -36,6 +38,7 @@ class SseParser:
     def feed(self, data: bytes) -> list[SseEvent]:
         if b"\r" in data or self._skip_lf:
             data = self._plain_line_ends(data)
+        longest = self._held + len(data)  # no line can be longer
         *lines, rest = data.split(b"\n")
         if lines and self._pieces:
             lines[0] = b"".join([*self._pieces, lines[0]])
@@ -43,8 +46,8 @@ class SseParser:
         if rest:
             self._pieces.append(rest)
             self._held += len(rest)
-            if self._held > self.limit:
-                raise ValueError(f"a line of over {self.limit} bytes in the event stream")
+        if longest > self.limit and max(self._held, 0, *map(len, lines)) > self.limit:
+            raise ValueError(f"a line of over {self.limit} bytes in the event stream")
         return self._lines(lines)
 
     def end(self) -> list[SseEvent]:
@@ -63,7 +66,7 @@ class SseParser:
         events: list[SseEvent] = []
         if self._first and lines:
             self._first = False
-            lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
+            lines[0] = lines[0].removeprefix(_BOM)
         for line in lines:
             if line.startswith(b"data:"):
                 self._data.append(line[6 if line[5:6] == b" " else 5 :].decode("utf-8", "replace"))
@@ -104,7 +107,9 @@ _OPENINGS = (b":", b"data", b"event", b"id:", b"retry")
 
 def is_event_stream(head: bytes) -> bool | None:
     """Whether a body that begins with `head` is an event stream; None when `head` is too short."""
-    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:5]
+    if _BOM.startswith(head):
+        return None
+    head = head.removeprefix(_BOM).lstrip()[:5]
     if head.startswith(_OPENINGS):
         return True
     return None if any(opening.startswith(head) for opening in _OPENINGS) else False

@@ -16,9 +16,69 @@ from .notes import Notes
 NO_RESULT = "no result was recorded"
 
 
+def pair_calls(messages: Iterable[Message], notes: Notes) -> tuple[Message, ...]:
+    """`messages` with calls and results paired; notes for what was missing or orphaned."""
+    pairing = _Pairing(notes)
+    matched = [pairing.match(message) for message in messages]
+    return tuple(_rebuilt(matched, pairing.results, notes))
+
+
+class _Pairing:
+    """Reads a history from its start: ids made unique and legal, each result found its call."""
+
+    def __init__(self, notes: Notes) -> None:
+        self.results: dict[str, ToolResultPart] = {}  # our id -> the result that counts
+        self._answered: dict[str, int] = {}  # our id -> assistant turns before its first result
+        self._turns = 0
+        self._ids = _Ids()
+        self._notes = notes
+
+    def match(self, message: Message) -> Message:
+        """`message` with our ids, and text in place of results that answer no call."""
+        if message.role not in ("assistant", "tool"):
+            return message
+        self._turns += message.role == "assistant"
+        parts: list[Part] = []
+        for part in message.parts:
+            match part:
+                case ToolCallPart():
+                    parts.append(replace(part, id=self._ids.of_call(part.id)))
+                case ToolResultPart():
+                    parts += self._result(part)
+                case _:
+                    parts.append(part)
+        return replace(message, parts=tuple(parts))
+
+    def _result(self, part: ToolResultPart) -> Iterable[Part]:
+        call_id = self._ids.latest.get(part.call_id)
+        # A later turn was built on the first answer, which may not change any more.
+        if call_id is None or self._answered.get(call_id, self._turns) != self._turns:
+            return self._orphan(part)
+        if call_id in self.results:
+            detail = f"{call_id} was answered twice; the last answer counts"
+            self._notes.add("orphan_tool_result", part.where, detail)
+        self._answered[call_id] = self._turns
+        self.results[call_id] = replace(part, call_id=call_id)
+        return [self.results[call_id]]
+
+    def _orphan(self, part: ToolResultPart) -> Iterator[Part]:
+        """The text of a result that has no call, or names its tool only."""
+        origin = f"tool call {part.call_id}" if part.call_id else f"call of {part.name or 'a tool'}"
+        if part.call_id or not part.name:
+            self._notes.add("orphan_tool_result", part.where, f"no open {origin} before it")
+        heading = f"Result of an earlier {origin}: "
+        match part.parts:
+            case (TextPart(text) as first, *rest):
+                yield replace(first, text=heading + text, where=part.where)
+                yield from rest
+            case rest:
+                yield TextPart(heading, where=part.where)
+                yield from rest
+
+
 @dataclass(slots=True)
 class _Ids:
-    """Hands out unique legal ids to calls, and to each result the id of the call it belongs to."""
+    """Hands out unique legal ids to calls."""
 
     latest: dict[str, str] = field(default_factory=dict)  # the client's id -> ours, by last use
     taken: set[str] = field(default_factory=set)
@@ -28,12 +88,11 @@ class _Ids:
     def of_call(self, call_id: str) -> str:
         self.ordinal += 1
         self.uses[call_id] += 1
+        number = self.uses[call_id]
         base = call_id if is_legal_call_id(call_id) else short_call_id(call_id)
         if not call_id:
-            base = f"call_h{self.ordinal}"
-        number, unique = self.uses[call_id] if call_id else 1, base
-        if number > 1:
-            unique = f"{base[:58]}_{number}"
+            base, number = f"call_h{self.ordinal}", 1
+        unique = base if number == 1 else f"{base[:58]}_{number}"
         while unique in self.taken:
             number += 1
             unique = f"{base[:58]}_{number}"
@@ -42,65 +101,15 @@ class _Ids:
         return unique
 
 
-def pair_calls(messages: Iterable[Message], notes: Notes) -> tuple[Message, ...]:
-    """`messages` with calls and results paired; notes for what was missing or orphaned."""
-    named = _with_unique_ids(messages)
-    results = _results_by_call(named, notes)
-    return tuple(_rebuilt(named, results, notes))
-
-
-def _with_unique_ids(messages: Iterable[Message]) -> list[Message]:
-    ids = _Ids()
-    return [_renamed(message, ids) for message in messages]
-
-
-def _renamed(message: Message, ids: _Ids) -> Message:
-    if message.role not in ("assistant", "tool"):
-        return message
-    parts: list[Part] = []
-    changed = False
-    for part in message.parts:
-        match part:
-            case ToolCallPart(id=old):
-                new = ids.of_call(old)
-                parts.append(part if new == old else replace(part, id=new))
-            case ToolResultPart(call_id=old) if old in ids.latest:
-                new = ids.latest[old]
-                parts.append(part if new == old else replace(part, call_id=new))
-            case _:
-                parts.append(part)
-        changed = changed or parts[-1] is not part
-    return replace(message, parts=tuple(parts)) if changed else message
-
-
-def _results_by_call(messages: list[Message], notes: Notes) -> dict[str, ToolResultPart]:
-    """For each call the result that counts: the last one given after it."""
-    called: set[str] = set()
-    results: dict[str, ToolResultPart] = {}
-    for message in messages:
-        for part in message.parts:
-            match part:
-                case ToolCallPart(id=call_id):
-                    called.add(call_id)
-                case ToolResultPart(call_id=call_id) if call_id in called:
-                    if call_id in results:
-                        detail = f"{call_id} was answered twice; the last answer counts"
-                        notes.add("orphan_tool_result", part.where, detail)
-                    results[call_id] = part
-                case _:
-                    pass
-    return results
-
-
 def _rebuilt(
     messages: list[Message], results: dict[str, ToolResultPart], notes: Notes
 ) -> Iterator[Message]:
     order = {call_id: place for place, call_id in enumerate(results)}
     for message in messages:
         if message.role == "tool":
-            rest = [part for part in message.parts if not _belongs(part, results)]
+            rest = tuple(part for part in message.parts if not isinstance(part, ToolResultPart))
             if rest:
-                yield replace(message, role="user", parts=tuple(_orphans(rest, notes)))
+                yield replace(message, role="user", parts=rest)
             continue
         yield message
         calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
@@ -117,27 +126,7 @@ def _of_kind(result: ToolResultPart, call: ToolCallPart) -> ToolResultPart:
     return result if result.kind == call.kind else replace(result, kind=call.kind)
 
 
-def _belongs(part: Part, results: dict[str, ToolResultPart]) -> bool:
-    return isinstance(part, ToolResultPart) and part.call_id in results
-
-
 def _missing(call: ToolCallPart, notes: Notes) -> ToolResultPart:
     notes.add("missing_tool_result", call.where, f"no result for {call.name}; said so instead")
     text = TextPart(NO_RESULT)
     return ToolResultPart(call.id, (text,), is_error=True, kind=call.kind, where=call.where)
-
-
-def _orphans(parts: Iterable[Part], notes: Notes) -> Iterator[Part]:
-    for part in parts:
-        if not isinstance(part, ToolResultPart):
-            yield part
-            continue
-        origin = f"tool call {part.call_id}" if part.call_id else f"call of {part.name or 'a tool'}"
-        if part.call_id:
-            notes.add("orphan_tool_result", part.where, f"no call {part.call_id} before it")
-        heading = f"Result of an earlier {origin}: "
-        rest = part.parts
-        if rest and isinstance(rest[0], TextPart):
-            heading, rest = heading + rest[0].text, rest[1:]
-        yield TextPart(heading, where=part.where)
-        yield from rest

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from bridge.simulator import Simulator, refusing_port
@@ -33,10 +33,10 @@ def config(sim: Simulator, **failover: Any) -> dict[str, Any]:
     }
 
 
-def ask(proxy: Proxy, timeout: float = 10) -> httpx.Response:
+def ask(proxy: Proxy, timeout: float = 10) -> httpx2.Response:
     """One call of an app that was pointed at the proxy in reverse mode."""
     body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}
-    with httpx.Client(trust_env=False, timeout=timeout) as client:
+    with httpx2.Client(trust_env=False, timeout=timeout) as client:
         return client.post(f"{proxy.url}/v1/messages", json=body, headers={"x-api-key": "app"})
 
 
@@ -185,7 +185,7 @@ def test_a_client_that_hangs_up_hurts_nobodys_health_and_frees_the_upstream(
 ) -> None:
     proxy = start_proxy(config(sim, connection_errors=1, health_check={"interval": 0}), *REVERSE)
     sim.fault("primary", {"kind": "hang"}, match={"path": "messages"})
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(httpx2.ReadTimeout):
         ask(proxy, timeout=0.5)
     assert sim.until(lambda s: s.state()["upstreams"]["primary"]["aborted"] == 1)
     assert answered_by(sim, proxy) == "primary"

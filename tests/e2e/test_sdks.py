@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
-import httpx
+import httpx2
 import openai
 import pytest
 from anthropic.types import Message
@@ -441,8 +441,9 @@ def test_chat_errors(
 def test_a_proxy_that_is_pointed_at_answers_other_programs_too(way: Way) -> None:
     """A program of neither SDK: what is on the wire, byte by byte."""
     url = way.base_url or "https://api.anthropic.com"
-    with httpx.Client(**way.options) as client:
+    with httpx2.Client(**way.options) as client:
         body = messages_request("[[text:hi]]", stream=True)
         answer = client.post(f"{url}/v1/messages", json=body, headers={"x-api-key": "app"})
+    assert answer.http_version == ("HTTP/2" if way.options.get("http2") else "HTTP/1.1")
     names = [line[7:] for line in answer.text.splitlines() if line.startswith("event: ")]
     assert names[0] == "message_start" and names[-1] == "message_stop"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from bridge.simulator import Simulator
@@ -40,7 +40,7 @@ def message(text: str = "hello", **fields: Any) -> dict[str, Any]:
     return {"model": "claude-x", "max_tokens": 99, "messages": content, **fields}
 
 
-def post(proxy: Proxy, body: Any, path: str = "/v1/messages", **options: Any) -> httpx.Response:
+def post(proxy: Proxy, body: Any, path: str = "/v1/messages", **options: Any) -> httpx2.Response:
     headers = {
         "x-api-key": "app-secret",
         "cookie": "session=cookie-secret",
@@ -49,12 +49,12 @@ def post(proxy: Proxy, body: Any, path: str = "/v1/messages", **options: Any) ->
         **options.pop("headers", {}),
     }
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    with httpx.Client(trust_env=False) as client:
+    with httpx2.Client(trust_env=False) as client:
         return client.post(proxy.url + path, content=content, headers=headers, **options)
 
 
-def through(proxy: Proxy, **options: Any) -> httpx.Client:
-    return httpx.Client(proxy=proxy.url, trust_env=False, **options)
+def through(proxy: Proxy, **options: Any) -> httpx2.Client:
+    return httpx2.Client(proxy=proxy.url, trust_env=False, **options)
 
 
 def test_other_paths_and_other_hosts_pass_byte_exact(sim: Simulator, start_proxy: Start) -> None:
@@ -88,7 +88,7 @@ def test_without_a_route_the_call_is_watched_and_untouched(
     headers = {"x-api-key": "app-secret", "anthropic-version": "2023-06-01", "x-app": "cli"}
     with through(proxy) as app:
         answer = app.post(f"{sim.url}/v1/messages", content=body, headers=headers)
-    with httpx.Client(trust_env=False) as app:
+    with httpx2.Client(trust_env=False) as app:
         direct = app.post(f"{sim.url}/v1/messages", content=body, headers=headers)
     assert answer.text == direct.text
     seen, plain = sim.requests()
@@ -218,7 +218,7 @@ def test_a_bad_body_gets_a_clear_error_and_the_connection_lives(
 ) -> None:
     proxy = start_proxy(chat_backed, *REVERSE, env=KEY)
     headers = {"content-encoding": "gzip"} if body.startswith(b"\x00") else {}
-    with httpx.Client(trust_env=False, base_url=proxy.url) as app:
+    with httpx2.Client(trust_env=False, base_url=proxy.url) as app:
         refused = app.post("/v1/messages", content=body, headers=headers)
         assert refused.status_code == 400, refused.text
         error = refused.json()
@@ -271,7 +271,7 @@ def test_a_bad_answer_becomes_an_error_in_the_clients_dialect(
 ) -> None:
     proxy = start_proxy(chat_backed, *REVERSE, env=KEY)
     sim.fault("chat", fault)
-    with httpx.Client(trust_env=False, base_url=proxy.url) as app:
+    with httpx2.Client(trust_env=False, base_url=proxy.url) as app:
         answer = app.post("/v1/messages", json=message(stream=stream))
         if answer.status_code == 200:  # the headers had gone out: an error event, and no clean end
             assert "event: error" in answer.text and "message_stop" not in answer.text
@@ -347,7 +347,7 @@ def test_an_answer_arrives_while_it_is_made(
     proxy = start_proxy(chat_backed, *REVERSE, env=KEY)
     sim.fault("chat", {"kind": "stall", "after": 2})
     with (
-        httpx.Client(trust_env=False) as app,
+        httpx2.Client(trust_env=False) as app,
         app.stream(
             "POST", f"{proxy.url}/v1/messages", json=message("[[words:9]]", stream=True)
         ) as answer,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from bridge.simulator import Simulator, refusing_port, running
@@ -39,9 +39,9 @@ def proxy(
 
 
 @pytest.fixture(params=[False, True], ids=["HTTP/1.1", "HTTP/2"])
-def app(request: pytest.FixtureRequest, proxy: Proxy) -> Iterator[httpx.Client]:
+def app(request: pytest.FixtureRequest, proxy: Proxy) -> Iterator[httpx2.Client]:
     context = ssl.create_default_context(cafile=proxy.ca)
-    with httpx.Client(
+    with httpx2.Client(
         proxy=proxy.url,
         verify=context,
         http2=request.param,
@@ -49,15 +49,17 @@ def app(request: pytest.FixtureRequest, proxy: Proxy) -> Iterator[httpx.Client]:
         base_url="https://api.anthropic.com",
         headers={"x-api-key": "app", "anthropic-version": "2023-06-01"},
     ) as client:
+        version = call(client, "messages", stream=False).http_version
+        assert version == ("HTTP/2" if request.param else "HTTP/1.1")
         yield client
 
 
-def call(app: httpx.Client, model: str, stream: bool) -> httpx.Response:
+def call(app: httpx2.Client, model: str, stream: bool) -> httpx2.Response:
     return app.post("/v1/messages", json={**BODY, "model": model, "stream": stream})
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_a_dead_upstream_is_an_error_in_the_apps_dialect(app: httpx.Client, stream: bool) -> None:
+def test_a_dead_upstream_is_an_error_in_the_apps_dialect(app: httpx2.Client, stream: bool) -> None:
     answer = call(app, "dead", stream)
     assert answer.status_code == 502
     error = answer.json()["error"]
@@ -67,7 +69,7 @@ def test_a_dead_upstream_is_an_error_in_the_apps_dialect(app: httpx.Client, stre
 @pytest.mark.parametrize("model", ["messages", "chat"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_connection_dropped_before_the_headers_is_one_too(
-    app: httpx.Client, sim: Simulator, model: str, stream: bool
+    app: httpx2.Client, sim: Simulator, model: str, stream: bool
 ) -> None:
     sim.fault(model, {"kind": "drop"})
     assert call(app, model, stream).status_code == 502
@@ -76,7 +78,7 @@ def test_a_connection_dropped_before_the_headers_is_one_too(
 
 @pytest.mark.parametrize("model", ["messages", "chat"])
 def test_a_whole_answer_that_breaks_off_is_one_too(
-    app: httpx.Client, sim: Simulator, model: str
+    app: httpx2.Client, sim: Simulator, model: str
 ) -> None:
     sim.fault(model, {"kind": "cut", "byte": 40})
     answer = call(app, model, stream=False)
@@ -86,7 +88,7 @@ def test_a_whole_answer_that_breaks_off_is_one_too(
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
 @pytest.mark.parametrize("model", ["messages", "chat"])
 def test_a_stream_that_breaks_off_ends_with_the_dialects_error(
-    app: httpx.Client, sim: Simulator, model: str, reset: bool
+    app: httpx2.Client, sim: Simulator, model: str, reset: bool
 ) -> None:
     sim.fault(model, {"kind": "cut", "after": 3, "reset": reset})
     text = call(app, model, stream=True).text
@@ -96,7 +98,7 @@ def test_a_stream_that_breaks_off_ends_with_the_dialects_error(
 
 
 def test_a_stream_that_breaks_off_behind_its_end_was_whole(
-    app: httpx.Client, sim: Simulator
+    app: httpx2.Client, sim: Simulator
 ) -> None:
     sim.fault("messages", {"kind": "cut", "byte": 10_000_000})
     text = call(app, "messages", stream=True).text
@@ -104,11 +106,11 @@ def test_a_stream_that_breaks_off_behind_its_end_was_whole(
 
 
 def test_what_is_not_ours_keeps_mitmproxys_own_answer(
-    app: httpx.Client, sim: Simulator, proxy: Proxy
+    app: httpx2.Client, sim: Simulator, proxy: Proxy
 ) -> None:
     with refusing_port() as dead:
         url = f"http://127.0.0.1:{dead}/v1/messages"
-        with httpx.Client(proxy=proxy.url, trust_env=False) as other:
+        with httpx2.Client(proxy=proxy.url, trust_env=False) as other:
             answer = other.post(url, json=BODY)
     assert answer.status_code == 502
     assert "html" in answer.headers["content-type"]
@@ -124,11 +126,11 @@ def test_a_watched_stream_is_cut_as_the_upstream_cut_it(
     }
     with (
         running_proxy(tmp_path, confdir, config) as proxy,
-        httpx.Client(proxy=proxy.url, trust_env=False) as client,
+        httpx2.Client(proxy=proxy.url, trust_env=False) as client,
     ):
         sim.fault("default", {"kind": "cut", "after": 3})
         headers = {"x-api-key": "k", "anthropic-version": "2023-06-01"}
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(httpx2.RemoteProtocolError):
             client.post(f"{sim.url}/v1/messages", json={**BODY, "stream": True}, headers=headers)
         [flow] = proxy.flows()
     assert flow.metadata["bridge"]["attempts"][0]["outcome"] == "cut"

@@ -27,6 +27,8 @@ from ..sequence import Call
 from .parts import PROTOCOL, call_native, decode_citation
 from .usage import encode_usage
 
+__all__ = ()
+
 # --- reading
 
 

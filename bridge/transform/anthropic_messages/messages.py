@@ -42,15 +42,20 @@ def decode_messages(body: dict[str, Json], ctx: Context) -> tuple[Message, ...]:
 def _system(system: Json, ctx: Context) -> Iterator[Message]:
     if system is None or system in ("", []):
         return
-    parts = [_billing_or(part) for part in decode_parts(system, "system", "system", ctx)]
+    decoded = decode_parts(system, "system", "system", ctx)
+    parts = [part for given in decoded for part in _without_billing(given)]
     yield Message("system", tuple(parts), where="system")
 
 
-def _billing_or(part: Part) -> Part:
-    if isinstance(part, TextPart) and part.text.startswith(BILLING_HEADER):
-        block = {"type": "text", "text": part.text}
-        return native_part(block, "billing_header_dropped", part.where)
-    return part
+def _without_billing(part: Part) -> Iterator[Part]:
+    """The billing header, which is one line, apart from what else the text says."""
+    if not isinstance(part, TextPart) or not part.text.startswith(BILLING_HEADER):
+        yield part
+        return
+    header, _, rest = part.text.partition("\n")
+    yield native_part({"type": "text", "text": header}, "billing_header_dropped", part.where)
+    if rest.strip():
+        yield replace(part, text=rest)
 
 
 def _last_user_turn(messages: Sequence[dict[str, Json]]) -> int:
@@ -156,17 +161,21 @@ def _signed(messages: Sequence[Message], ctx: Context) -> Sequence[Message]:
 
 
 def _is_unsigned(part: Part, ctx: Context) -> bool:
-    if not isinstance(part, ReasoningPart):
+    if not isinstance(part, ReasoningPart) or _is_owned_reasoning(part, ctx):
         return False
-    return part.native is None or not (part.native.upstream or ctx.owns(part.native))
+    return part.native is None or not part.native.upstream
 
 
 def _without_reasoning(message: Message, ctx: Context) -> Message:
-    kept = tuple(part for part in message.parts if not isinstance(part, ReasoningPart))
+    kept = tuple(part for part in message.parts if not _is_owned_reasoning(part, ctx))
     if len(kept) == len(message.parts):
         return message
-    ctx.notes.add("thinking_prefix_dropped", message.where, "reasoning up to a gap in it")
+    ctx.notes.add("thinking_prefix_dropped", message.where, "reasoning before a gap in it")
     return replace(message, parts=kept)
+
+
+def _is_owned_reasoning(part: Part, ctx: Context) -> bool:
+    return isinstance(part, ReasoningPart) and part.native is not None and ctx.owns(part.native)
 
 
 def _placed(turns: list[_Turn], takes_system: bool, ctx: Context) -> list[_Turn]:

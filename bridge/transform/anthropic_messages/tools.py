@@ -135,7 +135,9 @@ def _built_in(tool: Tool, ctx: Context) -> list[Json]:
     if tool.name == "web_search":
         options = {key: tool.options[key] for key in WEB_SEARCH_OPTIONS if key in tool.options}
         return [{"type": WEB_SEARCH, "name": "web_search", **options}]
-    ctx.notes.add("hosted_tool_dropped", tool.where, f"{tool.name} runs at another vendor only")
+    kind = tool.native.blocks[0].get("type") if tool.native and tool.native.blocks else None
+    code = "mcp_dropped" if kind == "mcp" else "hosted_tool_dropped"
+    ctx.notes.add(code, tool.where, f"{tool.name} runs at another vendor only")
     return []
 
 

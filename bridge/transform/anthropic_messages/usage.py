@@ -67,10 +67,10 @@ def encode_usage(usage: Usage | None, service_tier: str | None = None) -> dict[s
 
 
 def _by_ttl(usage: Usage) -> Json:
-    short, long = usage.cache_write_short_tokens, usage.cache_write_long_tokens
-    if short is None and long is None:
-        return None
-    return {"ephemeral_5m_input_tokens": short or 0, "ephemeral_1h_input_tokens": long or 0}
+    """Only where something was written: the SDK reads it from whole answers alone."""
+    short, long = usage.cache_write_short_tokens or 0, usage.cache_write_long_tokens or 0
+    by_ttl = {"ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": long}
+    return by_ttl if short or long else None
 
 
 def _searches(usage: Usage) -> Json:

@@ -89,9 +89,10 @@ def decode_finish(
 def _matched_stop(choice: Mapping[str, Json], ctx: Context) -> str | None:
     """SGLang and vLLM name the stop sequence; others put the finish reason there."""
     matched = choice.get("matched_stop") or choice.get("stop_reason")
-    if not isinstance(matched, str) or matched.lower() in FINISH:
+    if not isinstance(matched, str):
         return None
-    return matched if ctx.request is None or matched in ctx.request.stop else None
+    known = matched not in FINISH if ctx.request is None else matched in ctx.request.stop
+    return matched if known else None
 
 
 def encode_finish(

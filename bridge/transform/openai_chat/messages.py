@@ -6,6 +6,7 @@ into the user message behind the last of them.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import assert_never
 
 from ..arguments import normal_arguments
 from ..context import Context
@@ -245,6 +246,8 @@ class _Writer:
                 self._assistant(message)
             case "tool":
                 self._results(message)
+            case _:
+                assert_never(message.role)
         self._leading = False
 
     def whole(self) -> list[Json]:
@@ -337,9 +340,8 @@ class _Writer:
 
     def _results(self, message: Message) -> None:
         number = 0
-        for part in message.parts:
-            if isinstance(part, ToolResultPart):
-                number = self._result(part, number)
+        for result in [part for part in message.parts if isinstance(part, ToolResultPart)]:
+            number = self._result(result, number)
 
     def _result(self, part: ToolResultPart, number: int) -> int:
         """One tool message; `number` of images in the turn so far, and with this one's."""

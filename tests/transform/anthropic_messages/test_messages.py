@@ -81,6 +81,11 @@ def thought(text: str, upstream: str = "") -> ReasoningPart:
             [said("system", NativePart(Native(A, (BILLING,)), "billing_header_dropped"), "A")],
             id="a billing header, which nobody else gets (trap 34)",
         ),
+        pytest.param(
+            BILLING["text"] + "\nA",
+            [said("system", NativePart(Native(A, (BILLING,)), "billing_header_dropped"), "A")],
+            id="a billing header in the same text",
+        ),
     ],
 )
 def test_system_text_stands_at_the_head(system: Any, messages: list[Message]) -> None:
@@ -407,13 +412,13 @@ def thinking_in(messages: list[Message], ctx: Context) -> list[str]:
         pytest.param(
             [*ROUND, said("assistant", ReasoningPart("x"), "B"), *NEXT[1:]],
             ["2"],
-            ["thinking_prefix_dropped", "thinking_prefix_dropped"],
+            ["thinking_prefix_dropped", "opaque_foreign"],
             id="what stands before a gap, with its tool loop",
         ),
         pytest.param(
             [*ROUND, *NEXT, said("user", "E"), said("assistant", ReasoningPart("x"), "F")],
             [],
-            ["thinking_prefix_dropped", "thinking_prefix_dropped", "thinking_prefix_dropped"],
+            ["thinking_prefix_dropped", "opaque_foreign"],
             id="all of it, behind which there is only a gap",
         ),
         pytest.param(
@@ -425,7 +430,7 @@ def thinking_in(messages: list[Message], ctx: Context) -> list[str]:
         pytest.param(
             [*ROUND, said("assistant", ReasoningPart("x", Native("openai_chat", ())), "B")],
             [],
-            ["thinking_prefix_dropped", "thinking_prefix_dropped"],
+            ["thinking_prefix_dropped", "opaque_foreign"],
             id="all before reasoning that may have been this upstream's",
         ),
     ],
@@ -449,10 +454,10 @@ def test_a_longer_history_only_appends() -> None:
         said("assistant", "E"),
         said("user", ""),
     ]
-    for profile in (None, Profile(merge_roles=False)):
+    for profile in (None, Profile(merge_roles=True)):
         ctx = context("openai_chat", A, profile)
         system, longest = encode_messages([*history, said("assistant", "F")], NEW, ctx)
-        for length in (3, 5, 6, 7, 8):
+        for length in (3, 5, 6, 8):  # where an answer follows
             shorter = encode_messages(history[:length], NEW, ctx)
             assert shorter[0] == system
             assert shorter[1] == longest[: len(shorter[1])]

@@ -199,10 +199,12 @@ def test_web_search_is_one_everybody_has() -> None:
 FILES = Tool("file_search", kind="hosted", native=Native("openai_responses", ({},)))
 
 
-def test_another_vendors_built_in_tool_is_dropped() -> None:
+def test_another_vendors_built_in_tools_are_dropped() -> None:
     ctx = from_chat()
-    assert encode_tools([FILES], ctx) == []
-    assert codes(ctx) == ["hosted_tool_dropped"]
+    server = Native("openai_responses", ({"type": "mcp", "server_label": "files"},))
+    tools = [FILES, Tool("mcp", kind="hosted", native=server), Tool("shell", kind="client")]
+    assert encode_tools(tools, ctx) == []
+    assert codes(ctx) == ["hosted_tool_dropped", "mcp_dropped", "hosted_tool_dropped"]
 
 
 def test_a_tool_is_no_part_of_the_request() -> None:

@@ -104,6 +104,12 @@ FULL = {
             id="everything",
         ),
         pytest.param(
+            Usage(5, 1, cache_write_short_tokens=0, cache_write_long_tokens=0),
+            None,
+            {**FULL, "input_tokens": 5, "output_tokens": 1},
+            id="zeros by lifetime say nothing",
+        ),
+        pytest.param(
             Usage(5, 1, 9),
             "flex",
             {**FULL, "cache_read_input_tokens": 9, "output_tokens": 1},
@@ -123,7 +129,7 @@ SOME = st.none() | COUNTS
 def test_what_is_written_is_read_again(
     fresh: int, read: int, written: int, output: int, by_ttl: tuple[Any, Any], searches: int | None
 ) -> None:
-    short, long = by_ttl if None not in by_ttl else (None, None)
+    short, long = by_ttl if all(by_ttl) else (None, None)
     total = fresh + read + written
     usage = Usage(total, output, read, written, short, long, output // 2, searches)
     assert decode_usage(encode_usage(usage)) == usage

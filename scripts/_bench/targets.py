@@ -1,0 +1,99 @@
+"""The three ways to the simulator, each a process of its own, and what they take.
+
+`direct` is the simulator itself; `plain` a mitmdump that hands everything on as it comes; `bridge`
+the same mitmdump with the addon. Which upstream the bridge chooses the model's name decides.
+"""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts._processes import Child, Failed, Proxy, tool
+
+PROXIES = ("plain", "bridge")
+PACE = 0.001  # seconds between events
+STALL_AFTER = 20  # events
+
+# The name of a model says what becomes of the request: <route>, <route>-paced, <route>-stalled.
+FAULTS = [
+    {"fault": {"kind": "slow", "between": PACE}, "match": {"model": "*-paced"}},
+    {"fault": {"kind": "stall", "after": STALL_AFTER}, "match": {"model": "*-stalled"}},
+]
+SCRIPT = {"faults": [{"upstream": "default", "count": None, **fault} for fault in FAULTS]}
+ROUTES = (("to-chat*", "chat"), ("to-messages*", "messages"), ("same*", "messages"))
+OPTIONS = ("--set", "stream_large_bodies=1", "--set", "flow_detail=0")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    name: str
+    pid: int
+    port: int
+
+    def cpu(self) -> float:
+        """Seconds of processor time of all its threads so far."""
+        return time.clock_gettime((~self.pid << 3) | 2)  # Linux's clock of another process
+
+    def memory(self) -> int:
+        """Resident bytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024
+
+    def settle(self, seconds: float = 2) -> float:
+        """Wait until it has done what there was to do; its processor time then."""
+        pause, deadline = threading.Event(), time.monotonic() + seconds
+        before = self.cpu()
+        while time.monotonic() < deadline:
+            pause.wait(0.02)
+            now = self.cpu()
+            if now - before < 0.0003:  # a tick of its timers
+                break
+            before = now
+        return self.cpu()
+
+
+@contextmanager
+def running(folder: Path, profile: Path | None = None) -> Iterator[dict[str, Target]]:
+    """By name; with `profile` the bridge writes there, as it ends, where its time went."""
+    if not sys.platform.startswith("linux"):
+        raise Failed("The benchmark reads what processes use from Linux's /proc.")
+    (folder / "script.json").write_text(json.dumps(SCRIPT), encoding="utf-8")
+    with ExitStack() as stack:
+        simulator = stack.enter_context(
+            Child([sys.executable, "-m", "bridge.simulator", "--script", f"{folder}/script.json"])
+        )
+        port = int(simulator.wait_for(r"listening on http://.*:(\d+)")[1])
+        (folder / "config.yaml").write_text(json.dumps(_config(port)), encoding="utf-8")
+        targets = {"direct": Target("direct", simulator.pid, port)}
+        for name in PROXIES:
+            proxy = stack.enter_context(_proxy(name, folder, port, profile)).ready()
+            targets[name] = Target(name, proxy.pid, proxy.port)
+        yield targets
+
+
+def _proxy(name: str, folder: Path, port: int, profile: Path | None) -> Proxy:
+    options = ["--mode", f"reverse:http://127.0.0.1:{port}", *OPTIONS]
+    command = tool("mitmdump")
+    if name == "bridge":
+        options += ["-s", "addon.py", "--set", f"bridge_config={folder}/config.yaml"]
+        if profile:
+            command = [sys.executable, "-m", "scripts._bench.profiled", str(profile)]
+    return Proxy(command, folder / name, *options)
+
+
+def _config(port: int) -> object:
+    """JSON, which is YAML too."""
+    url = f"http://127.0.0.1:{port}"
+    return {
+        "upstreams": {
+            "chat": {"protocol": "openai_chat", "url": f"{url}/v1", "api_key": "bench"},
+            "messages": {"protocol": "anthropic_messages", "url": url, "api_key": "bench"},
+        },
+        "routes": [{"match": {"model": m}, "upstreams": [name]} for m, name in ROUTES],
+    }

@@ -1,0 +1,107 @@
+"""The README is true: its programs run, its configurations load, its commands start."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge.config import parse
+from bridge.simulator import running
+from bridge.transform.notes import CODES
+from tests.processes import ROOT, Process, running_proxy
+
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)
+
+
+def blocks(language: str) -> list[str]:
+    return [text for name, text in BLOCKS if name == language]
+
+
+@pytest.mark.parametrize("program", blocks("python"))
+def test_a_program_runs_behind_the_proxy_as_it_stands(program: str, tmp_path: Path) -> None:
+    with running() as sim:
+        config = {
+            "upstreams": {
+                "chat": {"protocol": "openai_chat", "url": sim.base("a"), "api_key": "k"},
+                "messages": {
+                    "protocol": "anthropic_messages",
+                    "url": sim.base("b"),
+                    "api_key": "k",
+                },
+            },
+            "routes": [
+                {"match": {"protocol": "anthropic_messages"}, "upstreams": ["chat"]},
+                {"match": {"protocol": "openai_chat"}, "upstreams": ["messages"]},
+            ],
+        }
+        with running_proxy(tmp_path, tmp_path / "confdir", config) as proxy:
+            environment = {"HTTPS_PROXY": proxy.url, "SSL_CERT_FILE": proxy.ca, "NO_PROXY": ""}
+            done = subprocess.run(
+                [sys.executable, "-c", program],
+                env={**os.environ, **environment},
+                capture_output=True,
+                text=True,
+                timeout=40,
+            )
+            assert (done.returncode, done.stderr) == (0, "")
+            assert "Say hello" in done.stdout  # the simulator repeats what it was asked
+            assert len(sim.requests()) == 1
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_a_configuration_loads(text: str) -> None:
+    config = parse(text, "README.md", {})
+    assert config.routes and not config.warnings
+
+
+def commands() -> list[str]:
+    lines = [line.partition(" #")[0].strip() for text in blocks("sh") for line in text.splitlines()]
+    return list(dict.fromkeys(line for line in lines if line and not line.startswith("export ")))
+
+
+# Where each command is run for real. `./scripts/test` is what runs this.
+RUN_BY = {
+    "./scripts/start": "test_readme.py",
+    "./scripts/start --mode reverse:https://api.anthropic.com": "test_readme.py",
+    "./scripts/test": "scripts/test_suites.py",
+    "./scripts/demo": "scripts/test_demo.py",
+}
+
+
+def test_every_command_is_run_by_a_test() -> None:
+    assert set(commands()) == set(RUN_BY)
+    for command, file in RUN_BY.items():
+        assert Path(command.split()[0]).name in (ROOT / "tests" / file).read_text("utf-8")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+STARTS = [command for command in RUN_BY if command.startswith("./scripts/start")]
+
+
+@pytest.mark.parametrize(
+    "command, pasted", list(zip(STARTS, ("HTTPS_PROXY", "ANTHROPIC_BASE_URL"), strict=True))
+)
+def test_start_prints_what_to_paste(command: str, pasted: str, tmp_path: Path) -> None:
+    options = ["--listen-host", "127.0.0.1", "--listen-port", str(free_port())]
+    options += ["--web-port", str(free_port()), "--set", f"confdir={tmp_path}"]
+    with Process([*command.split(), *options]) as start:
+        start.wait_for(rf"export {pasted}=http://127.0.0.1:{options[3]}", seconds=50)
+        start.wait_for(r"http://127\.0\.0\.1:\d+/\?token=")
+    shown = re.findall(r"^export (\w+)", README, re.M)
+    assert pasted in shown
+
+
+def test_the_losses_it_names_are_notes_or_refusals() -> None:
+    table = README[README.index("| lost |") : README.index("`strict: true` refuses instead")]
+    named = [code for code in re.findall(r"`([a-z_]+)`", table) if code in CODES]
+    assert len(named) >= 10
