@@ -245,8 +245,10 @@ class Exchange:
 
         A JSON body for a stream is better taken whole: an error in it can still get its status.
         """
-        types = [value for name, value in headers if name.lower() == "content-type"]
-        is_json = any("json" in value.lower() for value in types)
+        types = [value.lower() for name, value in headers if name.lower() == "content-type"]
+        if self.observed and any("event-stream" in value for value in types):
+            return True  # whatever it is, the app gets it as it comes
+        is_json = any("json" in value for value in types)
         return 200 <= status < 300 and self.wants_stream and not is_json
 
     def whole(self, status: int, headers: Headers, body: bytes, now: float) -> Reply:

@@ -241,6 +241,13 @@ def test_what_is_handed_on_while_it_comes_in(
     assert made.will_stream(status, headers) is streams
 
 
+def test_a_watched_stream_is_never_held_back() -> None:
+    call = Call("openai_chat", "https", "api.openai.com", 443, "/v1/chat/completions", (), b"?")
+    made = Exchange(call, Router(parse(CONFIG, "c", {})), Recorder(), key=b"", strict=False, now=1)
+    assert made.observed and made.will_stream(200, [("content-type", "text/event-stream")])
+    assert not made.will_stream(200, [("content-type", "application/json")])
+
+
 def test_a_stream_that_cannot_be_carried_on_is_ended_in_the_dialect() -> None:
     made, _ = exchange(body(stream=True))
     made.next_attempt(100.0)

@@ -2,9 +2,11 @@
 
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
 
 import brotli
-import zstandard
 
 type Decode = Callable[[bytes], bytes]
 
@@ -47,15 +49,41 @@ def _brotli() -> Decode:
     return _checked(brotli.Decompressor().process)
 
 
+def _library(*names: str) -> Any:
+    """The first of the modules that is there."""
+    for name in names:
+        with suppress(ImportError):
+            return import_module(name)
+    raise ImportError(f"mitmproxy comes with one of {', '.join(names)}")
+
+
+# Python's own from 3.14 on, the same for older ones, and what mitmproxy before 12.3 came with.
+zstd = _library("compression.zstd", "backports.zstd", "zstandard")
+
+
 def _zstd() -> Decode:
-    return _checked(zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress)
+    """A body may be several frames, one behind the other. RFC 8878, section 3.1."""
+    frame = zstd.ZstdDecompressor()
+    if hasattr(frame, "decompressobj"):
+        return _checked(frame.decompressobj(read_across_frames=True).decompress)
+
+    def decode(data: bytes) -> bytes:
+        nonlocal frame
+        plain = b""
+        while data:
+            frame = zstd.ZstdDecompressor() if frame.eof else frame
+            plain += frame.decompress(data)
+            data = frame.unused_data
+        return plain
+
+    return _checked(decode)
 
 
 def _checked(decode: Decode) -> Decode:
     def checked(data: bytes) -> bytes:
         try:
             return decode(data)
-        except (zlib.error, brotli.error, zstandard.ZstdError) as error:
+        except (zlib.error, brotli.error, zstd.ZstdError) as error:
             raise ValueError(f"the body is not in its content encoding: {error}") from None
 
     return checked

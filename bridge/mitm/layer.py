@@ -1,9 +1,9 @@
 """mitmproxy's HTTP stream, taught to answer the app when an upstream cannot.
 
 mitmproxy itself answers a dead upstream with a page of HTML and a broken one by cutting the app
-off, and no hook can change that. `BridgeStream` asks the addon for an answer instead, and gives a stream
-that broke the end its dialect has for it. It does so for calls of ours alone; all other traffic
-takes mitmproxy's own path. This is the one module that reaches into mitmproxy's internals.
+off, and no hook can change that. `BridgeStream` asks the addon for an answer instead, and gives a
+stream that broke the end its dialect has for it. It does so for calls of ours alone; all other
+traffic takes mitmproxy's own path. This is the one module that reaches into mitmproxy's internals.
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,11 @@
 """Content encodings of bodies: decoding what clients send, and gzip for answers.
 
-brotli and zstandard are used where they are installed; mitmproxy brings both.
+brotli and Zstandard are used where they are installed; mitmproxy brings both.
 """
 
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 
 from .wire import MAX_BODY
@@ -37,6 +38,9 @@ def _brotli(data: bytes) -> bytes:
 
 
 def _zstd(data: bytes) -> bytes:
+    for name in ("compression.zstd", "backports.zstd"):
+        with suppress(ImportError):
+            return bytes(import_module(name).ZstdDecompressor().decompress(data, MAX_BODY))
     with import_module("zstandard").ZstdDecompressor().stream_reader(data) as reader:
         return bytes(reader.read(MAX_BODY))
 
@@ -52,6 +56,9 @@ DECODERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+LIBRARIES = ("brotli", "_brotli", "compression", "backports", "zstandard")
+
+
 def decode(body: bytes, encoding: str | None) -> bytes:
     for name in reversed([part.strip().lower() for part in (encoding or "").split(",")]):
         decoder = DECODERS.get(name)
@@ -62,8 +69,8 @@ def decode(body: bytes, encoding: str | None) -> bytes:
         except (zlib.error, ImportError) as error:
             raise BadEncoding(str(error)) from error
         except Exception as error:
-            if type(error).__module__.partition(".")[0] not in ("brotli", "_brotli", "zstandard"):
-                raise  # a fault of ours; the two libraries have error classes of their own
+            if type(error).__module__.partition(".")[0] not in LIBRARIES:
+                raise  # a fault of ours; the libraries have error classes of their own
             raise BadEncoding(str(error)) from error
     return body
 

@@ -117,7 +117,8 @@ PATTERNS: tuple[tuple[re.Pattern[str], ErrorKind], ...] = (
         re.compile(
             r"^model: \S+$"  # Anthropic's 404
             r"|\bmodel\b.{0,200}(does not exist|not found|not exist)"
-            r"|supported API model names are|is not a valid model\b|\b(invalid|unknown|no such) model\b",
+            r"|supported API model names are|is not a valid model\b"
+            r"|\b(invalid|unknown|no such) model\b",
             re.IGNORECASE,
         ),
         "model_not_found",

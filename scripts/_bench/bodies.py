@@ -23,6 +23,7 @@ NAMES = (
     "TodoWrite NotebookEdit ExitPlanMode ListDir Move Delete Diff Blame Format Lint TypeCheck "
     "RunTests Coverage Symbols References Rename Diagnostics Screenshot"
 ).split()
+KINDS = ("string", "integer", "boolean", "string", "number")
 LINES = (
     "def {a}_{b}({a}: str, {b}: int = {n}) -> dict[str, int]:",
     '    if {a}.startswith("{b}") and not self._{a}[{n}]:',
@@ -105,9 +106,7 @@ def _input(source: Random, name: str) -> Json:
 def _tool(source: Random, name: str) -> Json:
     properties = {
         word: {"type": kind, "description": _prose(source, 12)}
-        for word, kind in zip(
-            source.sample(WORDS, 5), ("string", "integer", "boolean", "string", "number")
-        )
+        for word, kind in zip(source.sample(WORDS, len(KINDS)), KINDS, strict=True)
     }
     properties["options"] = {
         "type": "array",

@@ -1,4 +1,3 @@
-import gzip
 import zlib
 from typing import Any
 
@@ -50,7 +49,12 @@ def test_bytes_of_another_encoding_are_a_value_error(name: str) -> None:
 
 def test_an_unknown_encoding_has_no_decoder() -> None:
     assert decoder("sdch") is None
-    assert gzip  # the modules the table names are those mitmproxy brings
+
+
+def test_a_zstandard_body_of_two_frames_is_read_to_its_end() -> None:
+    decode, two = decoder("zstd"), [codings.encode(part, "zstd") for part in (b"one ", b"two")]
+    assert decode and isinstance(two[0], bytes) and isinstance(two[1], bytes)
+    assert decode(two[0] + two[1][:5]) + decode(two[1][5:]) == b"one two"
 
 
 def test_an_empty_first_piece_decides_nothing() -> None:

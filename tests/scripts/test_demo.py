@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from scripts._demo import show
@@ -147,7 +147,7 @@ def test_web_leaves_the_traffic_to_look_at_until_ctrl_c(root: Path) -> None:
     with demo(root, "--web") as running:
         said = read_until(running, "Ctrl-C ends it.")
         url = said.partition("Look at the traffic: ")[2].split()[0]
-        with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+        with httpx2.Client(trust_env=False, follow_redirects=True) as browser:
             assert browser.get(url).status_code == 200  # and a cookie, with which we are let in
             flows = browser.get(url.partition("?")[0] + "flows").json()
         running.send_signal(signal.SIGINT)

@@ -109,9 +109,7 @@ class Decoder:
         return events + self._stop() if was_finished and has_usage else events
 
     def done(self, *, whole: bool = False) -> list[Event]:
-        """The server says that nothing more comes; `whole`: it never says how an answer ended."""
-        if self._over:
-            return []
+        """Nothing more comes; `whole`: of an answer that is no stream, so it cannot be cut."""
         if self._finish is None:
             if not (whole or self._spoken):
                 return self._fail(EMPTY)

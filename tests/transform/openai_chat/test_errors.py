@@ -1,6 +1,6 @@
 """Errors in OpenAI's envelope."""
 
-import httpx
+import httpx2
 import openai
 import pytest
 
@@ -157,13 +157,13 @@ CLASSES = {
 def test_the_sdk_raises_its_class_with_message_code_and_type(kind: str) -> None:
     status, body = encode_error(Error(kind, "what happened", 0), CTX)  # type: ignore[arg-type]
     content = {"content-type": "application/json"}
-    answer = httpx.MockTransport(
-        lambda _: httpx.Response(status, content=dumps(body), headers=content)
+    answer = httpx2.MockTransport(
+        lambda _: httpx2.Response(status, content=dumps(body), headers=content)
     )
     with openai.OpenAI(
         api_key="none",
         base_url="http://upstream.invalid/v1",
-        http_client=httpx.Client(transport=answer),
+        http_client=httpx2.Client(transport=answer),
         max_retries=0,
     ) as client:
         expected = (
