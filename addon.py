@@ -66,7 +66,7 @@ class Bridge:
     def next_layer(self, nextlayer: NextLayer) -> None:
         # This addon comes before mitmproxy's own, which would decide after us.
         ctx.master.addons.get("nextlayer").next_layer(nextlayer)
-        use_bridge_streams(nextlayer.layer)
+        use_bridge_streams(nextlayer.layer, self._protocol_of)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self._protocol_of(flow):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
+from .bounded import Bounds
 from .document import (
     ConfigError,
     Reader,
@@ -26,6 +27,7 @@ from .document import (
     positive_duration,
     read_yaml,
     shown,
+    size,
     text,
     whole_number,
 )
@@ -106,11 +108,15 @@ class Failover:
 
 @dataclass(frozen=True, slots=True)
 class Config:
+    """`ledger` and `store` bound what is remembered between calls; None: nothing is."""
+
     intercept: Intercept
     upstreams: dict[str, Upstream]
     routes: tuple[Route, ...]
     failover: Failover
     strict: bool
+    ledger: Bounds | None
+    store: Bounds | None
     warnings: tuple[str, ...]
 
 
@@ -141,6 +147,8 @@ def parse(source: str, name: str, env: Mapping[str, str]) -> Config:
         routes=routes,
         failover=_failover(top.section("failover", (*FAILOVER, "statuses", "health_check"))),
         strict=top.take("strict", boolean, False),
+        ledger=_bounds(top, "ledger"),
+        store=_bounds(top, "store"),
         warnings=(*disabled, *dropped),
     )
     report.close()
@@ -228,7 +236,9 @@ PROFILE: dict[str, Reader[Any]] = {
     "max_tokens_default": whole_number(1),
 }
 UPSTREAM = ("protocol", "url", "api_key", "models", "profile", "headers", "auth", *PROFILE)
-TOP = ("intercept", "upstreams", "routes", "failover", "strict")
+BOUNDS: dict[str, Reader[Any]] = {"max_bytes": size, "max_age": positive_duration}
+USUAL_BOUNDS = Bounds(64 * 1024**2, 6 * 3600.0)
+TOP = ("intercept", "upstreams", "routes", "failover", "strict", "ledger", "store")
 
 
 # Sections
@@ -245,6 +255,12 @@ def _failover(section: Section) -> Failover:
         given["statuses"] = frozenset(section.each("statuses", whole_number(400, 599)))
     check = section.section("health_check", HEALTH_CHECK)
     return Failover(**given, health_check=HealthCheck(**check.given(HEALTH_CHECK)))
+
+
+def _bounds(top: Section, key: str) -> Bounds | None:
+    if top.values.get(key) is False:
+        return None
+    return replace(USUAL_BOUNDS, **top.section(key, BOUNDS).given(BOUNDS))
 
 
 def _upstreams(section: Section) -> tuple[dict[str, Upstream | None], list[str]]:

@@ -23,6 +23,8 @@ _BRACES_BACK = str.maketrans("\ue000\ue001", "{}")
 _SECRET = re.compile(r"\b(?:sk|rk|gsk)[-_][\w-]{6,}", re.IGNORECASE)
 _NAME = re.compile(r" '[^'<\\]{2,}'")  # of an anchor and the like, in messages of PyYAML
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|)")
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(B|KB|MB|GB)")
+_BYTES = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
 
@@ -269,6 +271,20 @@ def positive_duration(value: object) -> float:
     if not seconds:
         raise Wrong("is not a duration above 0")
     return seconds
+
+
+def size(value: object) -> int:
+    """Bytes."""
+    match value:
+        case str():
+            if found := _SIZE.fullmatch(value.strip().upper()):
+                return int(float(found[1]) * _BYTES[found[2]])
+        case bool():
+            pass
+        case int():
+            if value >= 0:
+                return value
+    raise Wrong("is not a size: 300KB, 64MB, 1GB, or bytes as a whole number")
 
 
 # Text of a document -> plain values

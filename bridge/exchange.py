@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .health import Answered, Cancelled, ConnectionFailed, Outcome
+from .ledger import Ledger
 from .routing import Choice, Facts, Router
 from .transform import (
     CODES,
@@ -118,7 +119,8 @@ class Kept:
 class Exchange:
     """The life of one call.
 
-    `record` is told what became of each attempt at an upstream. `key` seals opaque state.
+    `record` is told what became of each attempt at an upstream. `key` seals opaque state, `ledger`
+    keeps it for apps that drop it.
     """
 
     def __init__(
@@ -129,11 +131,13 @@ class Exchange:
         *,
         key: bytes,
         strict: bool,
+        ledger: Ledger | None = None,
         now: float,
     ) -> None:
         self.call = call
         self.started = now
         self._record, self._key, self._strict = record, key, strict
+        self._ledger = ledger
         self._parsed, self._fault = _parse(call.body)
         self.asked = _string(self._parsed, "model")
         self.wants_stream = isinstance(self._parsed, dict) and self._parsed.get("stream") is True
@@ -186,6 +190,8 @@ class Exchange:
             upstream_id=upstream.name,
             key=self._key,
             now=now,
+            ledger=self._ledger.at(now) if self._ledger else None,
+            own_host=self._is_own_host(upstream),
         )
         body = self.translator.request(self.call.body, self._parsed)
         self._refuse_losses()
@@ -206,7 +212,7 @@ class Exchange:
 
     def _headers(self, upstream: Upstream) -> Headers:
         """What the upstream gets: its own credential, or the app's where the app addressed it."""
-        own = upstream.same_origin(self.call.scheme, self.call.host, self.call.port)
+        own = self._is_own_host(upstream)
         keep = own and not upstream.api_keys
         if own and self._same_protocol(upstream):
             headers = own_host_headers(self.call.headers, keep_credentials=keep)
@@ -218,6 +224,10 @@ class Exchange:
         if upstream.protocol == "anthropic_messages" and "anthropic-version" not in given:
             headers.append(("anthropic-version", upstream.anthropic_version))
         return [*headers, *credential(upstream), *upstream.headers]
+
+    def _is_own_host(self, upstream: Upstream) -> bool:
+        """Whether the app itself addressed it."""
+        return upstream.same_origin(self.call.scheme, self.call.host, self.call.port)
 
     def _same_protocol(self, upstream: Upstream) -> bool:
         return upstream.protocol == self.call.protocol
@@ -320,6 +330,9 @@ class Exchange:
         attempt.outcome, attempt.reason = outcome, reason
         self.timing.last = now - self.started
         attempt.duration = self.timing.last - attempt.started
+        if outcome == "ok" and self._ledger is not None and self.upstream is not None:
+            made = self.translator.turn, self.translator.states
+            self._ledger.record(*made, self.upstream.name, now)
 
     # --- what is left of it
 

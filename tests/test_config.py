@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.bounded import Bounds
 from bridge.config import (
     Config,
     ConfigError,
@@ -63,6 +64,8 @@ failover:
   idle_timeout: 30
   health_check: {interval: 0.5, timeout: 2s, path: /health}
 strict: true
+ledger: {max_bytes: 1MB, max_age: 1h}
+store: false
 """
 ENV = {"OPENAI_API_KEY": " first\n", "PROJECT": "p", "ONE": "one"}
 
@@ -160,6 +163,8 @@ def test_everything() -> None:
             health_check=HealthCheck(interval=0.5, timeout=2.0, path="/health"),
         ),
         strict=True,
+        ledger=Bounds(1024 * 1024, 3600.0),
+        store=None,
         warnings=(),
     )
     assert config.upstreams["tuned"].anthropic_version == "2026-10-21"
@@ -179,6 +184,8 @@ def test_everything_has_a_default() -> None:
             health_check=HealthCheck(interval=60.0, timeout=10.0, path="/v1/models"),
         ),
         strict=False,
+        ledger=Bounds(64 * 1024 * 1024, 6 * 3600.0),
+        store=Bounds(64 * 1024 * 1024, 6 * 3600.0),
         warnings=(),
     )
 
@@ -306,7 +313,10 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
         ),
         pytest.param(
             "route: []",
-            ["route: is not a known key: intercept, upstreams, routes, failover, strict"],
+            [
+                "route: is not a known key: intercept, upstreams, routes, failover, "
+                "strict, ledger, store"
+            ],
             id="unknown key at the top",
         ),
         pytest.param(
@@ -580,6 +590,16 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
             ],
             id="numbers",
         ),
+        pytest.param(
+            "{ledger: {max_bytes: lots, max_age: 0}, store: true}",
+            [
+                'ledger.max_bytes: "lots" is not a size: 300KB, 64MB, 1GB, or bytes as a whole'
+                " number",
+                "ledger.max_age: 0 is not a duration above 0",
+                "store: true is not a mapping",
+            ],
+            id="bounds",
+        ),
         pytest.param("strict: 1", ["strict: 1 is not true or false"], id="strict as a number"),
         pytest.param(
             "failover: {cooldown: ${COOLDOWN}}",
@@ -613,7 +633,8 @@ def test_the_error_names_the_file_in_every_line() -> None:
     with pytest.raises(ConfigError) as caught:
         parse("{strict: 1, x: 2}", "mine.yaml", {})
     assert str(caught.value).splitlines() == [
-        "mine.yaml: x: is not a known key: intercept, upstreams, routes, failover, strict",
+        "mine.yaml: x: is not a known key: intercept, upstreams, routes, failover, "
+        "strict, ledger, store",
         "mine.yaml: strict: 1 is not true or false",
     ]
 

@@ -20,6 +20,7 @@ from bridge.document import (
     positive_duration,
     read_yaml,
     shown,
+    size,
     text,
     whole_number,
 )
@@ -300,6 +301,10 @@ def test_shown(value: object, expected: str) -> None:
         (duration, 0.5, 0.5),
         (duration, 0, 0.0),
         (positive_duration, "1ms", 0.001),
+        (size, "300KB", 300 * 1024),
+        (size, "1.5 mb", 1536 * 1024),
+        (size, "7b", 7),
+        (size, 0, 0),
     ],
 )
 def test_readers_take(reader: Reader[Any], value: object, expected: object) -> None:
@@ -307,6 +312,7 @@ def test_readers_take(reader: Reader[Any], value: object, expected: object) -> N
     assert (result, type(result)) == (expected, type(expected))
 
 
+SIZE = "is not a size: 300KB, 64MB, 1GB, or bytes as a whole number"
 DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
 
 
@@ -327,6 +333,11 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
         (whole_number(0), True, "is not a whole number, 0 or more"),
         (whole_number(0), "1", "is not a whole number, 0 or more"),
         (whole_number(400, 599), 600, "is not a whole number, 400 to 599"),
+        (size, "64", SIZE),
+        (size, "64 TB", SIZE),
+        (size, -1, SIZE),
+        (size, 1.0, SIZE),
+        (size, True, SIZE),
         (duration, "5 m", DURATION),
         (duration, "5d", DURATION),
         (duration, "-5s", DURATION),

@@ -6,10 +6,13 @@ stream that broke the end its dialect has for it. It does so for calls of ours a
 traffic takes mitmproxy's own path. This is the one module that reaches into mitmproxy's internals.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MethodType
+from functools import partial
+from typing import Any
 
 from mitmproxy import flow, http
+from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.http import (
     HttpLayer,
@@ -34,6 +37,14 @@ class BridgeUnansweredHook(commands.StartHook):
 
 class BridgeStream(HttpStream):
     """One request and its answer."""
+
+    is_ours: Callable[[http.HTTPFlow], object]
+
+    def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:
+        first = request and not self.request_body_buf
+        if first and self.context.options.stream_large_bodies and self.is_ours(self.flow):
+            self.context.options = _WholeBodies(self.context.options)  # type: ignore[assignment]
+        return (yield from super().check_body_size(request))
 
     def handle_protocol_error(
         self, event: RequestProtocolError | ResponseProtocolError
@@ -71,15 +82,30 @@ class BridgeStream(HttpStream):
         return True
 
 
-def use_bridge_streams(top: layer.Layer | None) -> None:
+class _WholeBodies:
+    """mitmproxy's options for a call of ours: to be translated, its bodies have to be whole."""
+
+    stream_large_bodies = None
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._options, name)
+
+
+def use_bridge_streams(top: layer.Layer | None, is_ours: Callable[[http.HTTPFlow], object]) -> None:
     """Let the HTTP layer in the stack below `top`, if there is one, make BridgeStreams."""
     while top is not None:
         if type(top) is HttpLayer:
-            top.make_stream = MethodType(_make_stream, top)  # type: ignore[method-assign]
+            top.make_stream = partial(_make_stream, top, is_ours)  # type: ignore[method-assign]
         top = getattr(top, "child_layer", None)
 
 
-def _make_stream(http_layer: HttpLayer, stream_id: int) -> layer.CommandGenerator[None]:
+def _make_stream(
+    http_layer: HttpLayer, is_ours: Callable[[http.HTTPFlow], object], stream_id: int
+) -> layer.CommandGenerator[None]:
     stream = BridgeStream(http_layer.context.fork(), stream_id)
+    stream.is_ours = is_ours
     http_layer.streams[stream_id] = stream
     yield from http_layer.event_to_child(stream, events.Start())

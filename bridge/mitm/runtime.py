@@ -13,6 +13,7 @@ from pathlib import Path
 from ..config import Config, ConfigError, load
 from ..exchange import Call, Exchange
 from ..health import Outcome
+from ..ledger import Ledger
 from ..routing import Router
 from ..upstream import Upstream
 from .probe import probe
@@ -36,6 +37,7 @@ class Runtime:
         self._seen = _stamp(config_path)
         self.config: Config = load(config_path, os.environ)
         self.router = Router(self.config)
+        self.ledger = _ledger(self.config, None)
         self._timers = Timers(self._tick, self._due, self._check)
         self._tell_warnings()
 
@@ -47,7 +49,13 @@ class Runtime:
 
     def open(self, call: Call, now: float) -> Exchange:
         return Exchange(
-            call, self.router, self.record, key=self._key, strict=self.config.strict, now=now
+            call,
+            self.router,
+            self.record,
+            key=self._key,
+            strict=self.config.strict,
+            ledger=self.ledger,
+            now=now,
         )
 
     def record(self, upstream: Upstream, outcome: Outcome, now: float) -> None:
@@ -72,6 +80,7 @@ class Runtime:
         router = Router(config)
         router.carry_over(self.router, clock())
         self.config, self.router = config, router
+        self.ledger = _ledger(config, self.ledger)
         self._timers.stop()
         self._timers.start()
         logger.info("bridge: %s was read again", self._path.name)
@@ -88,6 +97,13 @@ class Runtime:
     def _tell_warnings(self) -> None:
         for warning in self.config.warnings:
             logger.warning("%s", warning)
+
+
+def _ledger(config: Config, before: Ledger | None) -> Ledger | None:
+    """One within the configured bounds; what the one before knows is kept."""
+    if config.ledger is None:
+        return None
+    return before.resized(config.ledger) if before else Ledger(config.ledger)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

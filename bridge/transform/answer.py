@@ -7,6 +7,7 @@ for. Between two ends of one protocol bytes pass as they came.
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Literal
 
 from .codec import Codec, Encoder
@@ -19,6 +20,7 @@ from .model import (
     Event,
     Failure,
     FinishReason,
+    Native,
     Part,
     PartDelta,
     PartEnd,
@@ -34,6 +36,7 @@ from .notes import TransformError
 from .restore import Restorer
 from .splice import splice
 from .sse import COMMENT, SseEvent, SseParser, format_event, is_event_stream
+from .turn import natives, state_of, turn_of
 
 type Phase = Literal["waiting", "committed", "finished", "failed"]
 
@@ -73,6 +76,10 @@ class Answer:
         self.failure: Error | None = None
         self.usage: Usage | None = None
         self.finish_reason: FinishReason | None = None
+        self.told = Fold()  # what the client got, as it knows it
+        self._made = Fold()  # the same in the upstream's words
+        self.turn: Native | None = None  # what the upstream wants back of it
+        self.states: list[str] = []  # signatures and ciphertexts that were passed on as they are
         self._parser = SseParser()
         self._decoder = upstream.Decoder(ctx)
         self._encoder: Encoder | None = None
@@ -98,12 +105,10 @@ class Answer:
             return self._renamed(body)
         if as_stream:
             return self._encoded(events)
-        fold = Fold()
-        for event in events:
-            fold.add(event)
-        assert fold.response is not None  # decoders end in Stop or Failure
+        told = self.told if not self._same else _folded(events)
+        assert told.response is not None  # decoders end in Stop or Failure
         self._know_request()
-        return dumps(self._client.encode_response(fold.response, self._ctx))
+        return dumps(self._client.encode_response(told.response, self._ctx))
 
     def _stream_events(self, body: bytes) -> Iterator[Event]:
         for sse in [*self._parser.feed(body), *self._parser.end()]:
@@ -202,10 +207,25 @@ class Answer:
 
     def _seen(self, events: Iterable[Event]) -> Iterator[Event]:
         """`events` in the client's names, and their meaning for the caller kept."""
-        for upstream_event in events:
-            for event in self._restorer.restore(upstream_event):
+        if self._same:
+            for event in events:
                 self._see(event)
                 yield event
+            return
+        for made in events:
+            self._made.add(made)
+            if isinstance(made, Stop):
+                made = self._whole(made)
+            for event in self._restorer.restore(made):
+                self.told.add(event)
+                self._see(event)
+                yield event
+
+    def _whole(self, stop: Stop) -> Stop:
+        """The end of the answer, with all of it for clients that cannot carry every part."""
+        assert self._made.response is not None
+        self.turn = turn_of(self._made.response, self._upstream, self._ctx)
+        return replace(stop, native=self.turn)
 
     def _see(self, event: Event) -> None:
         match event:
@@ -214,8 +234,9 @@ class Answer:
                     self._commit_if(isinstance(self._open, TextPart | RefusalPart))
             case PartStart(part):
                 self._open = part
-            case PartEnd(cut=cut):
+            case PartEnd(native, cut):
                 self._commit_if(isinstance(self._open, ToolCallPart) and not cut)
+                self._note_state(native)
                 self._open = None
             case Stop(finish, usage):
                 self.phase, self.usage, self.finish_reason = "finished", usage, finish.reason
@@ -223,6 +244,11 @@ class Answer:
                 self.phase, self.failure = "failed", error
             case _:
                 pass
+
+    def _note_state(self, native: Native | None) -> None:
+        if self._same:
+            known = [native] if native else natives(self._open) if self._open else ()
+            self.states += filter(None, (state_of(block) for n in known for block in n.blocks))
 
     def _commit_if(self, actionable: bool) -> None:
         """The client can act on it, or show it: from here on there is no other upstream."""
@@ -238,3 +264,10 @@ class Answer:
         if sse.data is None:
             return COMMENT
         return format_event(self._renamed(sse.data.encode()), sse.event)
+
+
+def _folded(events: Iterable[Event]) -> Fold:
+    fold = Fold()
+    for event in events:
+        fold.add(event)
+    return fold

@@ -4,7 +4,7 @@
 requests and encodes answers; as an upstream's it encodes requests and decodes answers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol as Interface
 
 from .context import Context
@@ -65,4 +65,12 @@ class Codec(Interface):
 
     def encode_error(self, error: Error, ctx: Context, /) -> tuple[int, Json]:
         """The status and body the client's protocol has for `error`."""
+        ...
+
+    def states(self, body: Json, /) -> Iterator[str]:
+        """The opaque state in a client's body: signatures, ciphertexts, our envelopes."""
+        ...
+
+    def without_state(self, body: Json, *, bare: bool, ctx: Context) -> Json:
+        """`body` without our envelopes; `bare`: and without all other state, with notes."""
         ...

@@ -200,13 +200,15 @@ class ToolResultPart:
 class NativePart:
     """A block that one protocol has alone.
 
-    Its own protocol writes `native` back. Others write `text` when there is one and drop the part
-    otherwise; both with a note `code`, or refuse when `code` is an error code.
+    Its own protocol writes `native` back. In requests others write `text` when there is one and
+    drop the part otherwise; both with a note `code`, or refuse when `code` is an error code. In
+    answers they carry it, and write `text` besides; a part that was to be `seen` is noted.
     """
 
     native: Native
     code: str
     text: str | None = None
+    seen: bool = field(default=False, kw_only=True)  # by a person, such as a generated image
     where: str = field(default="", compare=False, repr=False, kw_only=True)
 
 
@@ -227,12 +229,16 @@ type Part = (
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. Tool results stand in messages of role "tool", all results of a turn in one."""
+    """One turn. Tool results stand in messages of role "tool", all results of a turn in one.
+
+    `native` is the whole turn as its upstream made it, where that is known.
+    """
 
     role: Role
     parts: tuple[Part, ...]
     name: str | None = None
     phase: str | None = None
+    native: Native | None = field(default=None, kw_only=True)
     where: str = field(default="", compare=False, repr=False, kw_only=True)
 
 
@@ -435,7 +441,7 @@ class PartEnd:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The answer is whole. `native` is its content as the upstream sent it."""
+    """The answer is whole. `native` is all of it as its upstream made it, if it holds state."""
 
     finish: Finish
     usage: Usage | None = None

@@ -110,7 +110,7 @@ class StringField:
             case "other":
                 self._pieces.append(text)
                 return ""
-            case "over":
+            case _:  # over: nothing behind the string counts
                 return ""
 
     def end(self) -> str:

@@ -10,15 +10,17 @@ from . import anthropic_messages, openai_chat
 from .answer import Answer, Phase
 from .codec import Codec
 from .context import Context, context
+from .envelope import PREFIX, is_sealed
 from .errors import decode_error
 from .json_text import Json, dumps, loads
-from .model import Error, FinishReason, Protocol, Usage
+from .model import Error, FinishReason, Message, Protocol, Usage
 from .notes import Note, TransformError
 from .prepare import Toolbox, prepare
 from .profile import VENDOR, Profile
 from .restore import Restorer
 from .splice import splice
 from .traits import Traits, traits_of
+from .turn import Ledger, Turn, digests, keys_of, recalled, restored
 
 CODECS: dict[Protocol, Codec] = {
     "anthropic_messages": anthropic_messages,
@@ -62,9 +64,10 @@ class Translator:
     """Translates one exchange.
 
     `model` overrides the client's model name, `profile` None is the vendor's own API. `upstream_id`
-    and `key` own and seal opaque state. `now` is seconds since the epoch. With the same protocol on
-    both sides bytes pass unchanged but for the model; `exact` leaves even that, and every fault of
-    the answer, as it is and only watches.
+    and `key` own and seal opaque state, `ledger` knows it for clients that drop it; state that the
+    ledger does not know is the upstream's where that is the app's `own_host`. `now` is seconds
+    since the epoch. With the same protocol on both sides bytes pass unchanged but for the model and
+    other upstreams' state; `exact` leaves the model, and every fault of the answer, as it is.
     """
 
     def __init__(
@@ -78,12 +81,16 @@ class Translator:
         key: bytes = b"\0",
         now: float = 0.0,
         exact: bool = False,
+        ledger: Ledger | None = None,
+        own_host: bool = True,
     ) -> None:
         self._client, self._upstream = CODECS[client], CODECS[upstream]
         profile = profile or VENDOR[upstream]
         self._ctx = Context(client, upstream, profile, model or "", upstream_id, key, now)
         self._same = client == upstream
         self._exact = exact
+        self._ledger, self._own_host = ledger, own_host
+        self._history: tuple[Message, ...] = ()  # as the client knows it
         self._asked = ""  # the model name the client knows, where the upstream gets another
         self._toolbox = Toolbox()
         self._made: Answer | None = None
@@ -105,10 +112,30 @@ class Translator:
             self._asked = asked
         if self._same:
             self._ctx.raw = parsed
+            body = self._without_foreign_state(body, parsed)
             return splice(body, ("model",), self._ctx.model) if self._asked else body
         self._ctx.request = request = self._client.decode_request(parsed, self._ctx)
+        self._history = request.messages
+        if self._ledger is not None:
+            request = recalled(request, self._ledger, self._ctx)
         request, self._toolbox = prepare(request, self._ctx)
+        request = restored(request, self._upstream, self._ctx)
         return dumps(self._upstream.encode_request(request, self._ctx))
+
+    def _without_foreign_state(self, body: bytes, parsed: Json) -> bytes:
+        """Vendors refuse another's signature, and nobody but us can read our envelopes."""
+        bare = not (self._own_host and self._ledger is None) and any(
+            not (is_sealed(state) or self._may_return(state))
+            for state in self._client.states(parsed)
+        )
+        if not bare and PREFIX.encode() not in body:
+            return body
+        kept = self._client.without_state(parsed, bare=bare, ctx=self._ctx)
+        return body if kept == parsed else dumps(kept)
+
+    def _may_return(self, state: str) -> bool:
+        owner = self._ledger.owner(state) if self._ledger is not None else None
+        return self._own_host if owner is None else owner == self._ctx.upstream_id
 
     def response(self, body: bytes, *, as_stream: bool = False) -> bytes:
         """A whole 2xx answer in the client's protocol, as a stream if it asked for one.
@@ -164,6 +191,20 @@ class Translator:
     @property
     def finish_reason(self) -> FinishReason | None:
         return self._made.finish_reason if self._made else None
+
+    @property
+    def turn(self) -> Turn | None:
+        """What the ledger should know of a finished answer; None where the client loses nothing."""
+        made = self._made
+        if made is None or made.turn is None or made.told.response is None:
+            return None
+        *_, before = digests(self._history)
+        return Turn(keys_of(made.told.response.parts, before, self._ctx.upstream_id), made.turn)
+
+    @property
+    def states(self) -> list[str]:
+        """The upstream's bare state that a client of its own protocol got."""
+        return self._made.states if self._made else []
 
     @property
     def notes(self) -> list[Note]:

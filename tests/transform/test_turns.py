@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -386,7 +387,7 @@ def parts_of(history: list[Message], kind: type[Any]) -> list[Any]:
 @given(history=HISTORIES)
 def test_every_call_is_answered_right_behind_it_once(history: list[Message]) -> None:
     messages, _ = paired(*history)
-    for message, following in zip(messages, [*messages[1:], user()], strict=True):
+    for message, following in pairwise([*messages, user()]):
         calls = sorted(part.id for part in parts_of([message], ToolCallPart))
         if calls or following.role == "tool":
             assert message.role == "assistant" and following.role == "tool"

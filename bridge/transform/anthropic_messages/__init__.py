@@ -3,6 +3,7 @@
 from .errors import encode_error
 from .request import decode_request, encode_request
 from .response import decode_response, encode_response
+from .state import states, without_state
 from .stream import Decoder, Encoder
 
 PATH = "/v1/messages"
@@ -18,4 +19,6 @@ __all__ = [
     "encode_error",
     "encode_request",
     "encode_response",
+    "states",
+    "without_state",
 ]

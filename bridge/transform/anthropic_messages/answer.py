@@ -233,11 +233,15 @@ def encode_citation(citation: Citation, text: str, ctx: Context) -> Json:
     }
 
 
-def encode_native(part: NativePart, ctx: Context) -> Json:
+def encode_native(part: NativePart, ctx: Context) -> list[Json]:
+    """The block itself, or one that carries it in its place, and its text where it has one."""
     if part.native.protocol == PROTOCOL:
-        return part.native.blocks[0]
-    ctx.notes.add(part.code, part.where, f"a part of {part.native.protocol}")
-    return {"type": "text", "text": part.text} if part.text else None
+        return [part.native.blocks[0]]
+    if part.seen:
+        ctx.notes.add(part.code, part.where, "the client cannot show it")
+    sealed = None if is_hidden(ctx) else ctx.seal(part.native)
+    carried: list[Json] = [{"type": "redacted_thinking", "data": sealed}] if sealed else []
+    return [*carried, {"type": "text", "text": part.text}] if part.text else carried
 
 
 def encode_call(part: ToolCallPart) -> dict[str, Json]:

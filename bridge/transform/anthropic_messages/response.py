@@ -40,29 +40,29 @@ def decode_response(body: Json, ctx: Context) -> list[Event]:
 
 
 def encode_response(response: Response, ctx: Context) -> Json:
-    blocks = (_block(part, ctx) for part in response.parts)
     refusal = "".join(part.text for part in response.parts if isinstance(part, RefusalPart))
     return {
         **message_head(response.id, response.model, response.service_tier, ctx),
-        "content": [block for block in blocks if block is not None],
+        "content": [block for part in response.parts for block in _blocks(part, ctx)],
         **encode_finish(response.finish, refusal, ctx),
         "usage": encode_usage(response.usage, response.service_tier),
     }
 
 
-def _block(part: Part, ctx: Context) -> Json:
-    """None where the client gets nothing for `part`."""
+def _blocks(part: Part, ctx: Context) -> list[Json]:
+    """[] where the client gets nothing for `part`."""
     match part:
         case TextPart(text, citations):
             found = [encode_citation(citation, text, ctx) for citation in citations]
             cited = [citation for citation in found if citation is not None]
-            return {"type": "text", "text": text, **({"citations": cited} if cited else {})}
+            return [{"type": "text", "text": text, **({"citations": cited} if cited else {})}]
         case RefusalPart(text):
-            return {"type": "text", "text": text}
+            return [{"type": "text", "text": text}]
         case ReasoningPart(text, native):
-            return encode_thinking(text, native, ctx)
+            block = encode_thinking(text, native, ctx)
+            return [block] if block else []
         case ToolCallPart(arguments=arguments):
-            return {**encode_call(part), "input": encode_input(arguments, "", ctx)}
+            return [{**encode_call(part), "input": encode_input(arguments, "", ctx)}]
         case NativePart():
             return encode_native(part, ctx)
         case _:

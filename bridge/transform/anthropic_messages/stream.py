@@ -264,8 +264,9 @@ class Encoder:
                 return self._block_start({"type": "text", "text": ""})
             case ToolCallPart():
                 return self._block_start(encode_call(part))
-            case NativePart() if block := encode_native(part, self._ctx):
-                return self._block_start(block) + self._block_stop()
+            case NativePart():
+                blocks = encode_native(part, self._ctx)
+                return b"".join(self._block_start(b) + self._block_stop() for b in blocks)
             case _:
                 return b""
 

@@ -18,6 +18,7 @@ from ..model import (
     DocumentPart,
     ImagePart,
     Message,
+    Native,
     NativePart,
     Part,
     ReasoningPart,
@@ -39,7 +40,7 @@ from .parts import (
     marked,
     native_part,
 )
-from .reasoning import decode_thoughts, write_thoughts
+from .reasoning import decode_thoughts, decode_turn, write_thoughts
 
 __all__ = ["decode_messages", "encode_messages"]
 
@@ -83,12 +84,14 @@ class _History:
             required(message.get("role"), str, f"{where}.role"), tuple(ROLES), f"{where}.role"
         )
         role = ROLES[name]
+        turn: Native | None = None
         match role:
             case "tool":
                 self._results.append(self._result(message, name == "function", where))
                 return
             case "assistant":
                 parts = self._assistant(message, where)
+                turn = decode_turn(message, where, self._ctx)
             case "user":
                 parts = self._parts(message, "user", where)
                 images = optional(message.get("images"), list, f"{where}.images") or []
@@ -100,7 +103,7 @@ class _History:
         parts = _marked_last(parts, decode_cache(message, where))
         speaker = optional(message.get("name"), str, f"{where}.name")
         self._end_results()
-        self._messages.append(Message(role, tuple(parts), speaker, where=where))
+        self._messages.append(Message(role, tuple(parts), speaker, native=turn, where=where))
 
     def whole(self) -> tuple[Message, ...]:
         self._end_results()

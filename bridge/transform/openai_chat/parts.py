@@ -9,6 +9,15 @@ from typing import Final, assert_never
 
 from ..context import Context
 from ..fields import optional, required
+from ..files import (
+    UNKNOWN_TYPE,
+    data_source,
+    data_url,
+    default_name,
+    file_source,
+    media_type,
+    url_source,
+)
 from ..json_text import Json
 from ..model import (
     AudioPart,
@@ -98,7 +107,7 @@ def _image(item: Json, where: str) -> Part:
     image = item.get("image_url")
     inner = image if isinstance(image, dict) else {"url": image}  # Mistral takes the bare URL
     return ImagePart(
-        _source(required(inner.get("url"), str, f"{where}.image_url.url")),
+        url_source(required(inner.get("url"), str, f"{where}.image_url.url")),
         detail=optional(inner.get("detail"), str, f"{where}.image_url.detail"),
         cache=decode_cache(item, where),
         where=where,
@@ -125,7 +134,7 @@ def _file(item: Json, where: str) -> Part:
         source = FileSource(required(file["file_id"], str, f"{where_file}.file_id"))
     else:
         data = required(file.get("file_data"), str, f"{where_file}.file_data")
-        source = _data_source(data) or Base64Source(_media_type(data, name), data)
+        source = file_source(data, name)
     return DocumentPart(source, title=name, cache=decode_cache(item, where), where=where)
 
 
@@ -135,7 +144,7 @@ def _linked_file(key: str, title: str) -> Callable[[Json, str], Part]:
     def decode(item: Json, where: str) -> Part:
         link = item.get(key)
         link = link.get("url") if isinstance(link, dict) else link
-        source = _source(required(link, str, f"{where}.{key}"))
+        source = url_source(required(link, str, f"{where}.{key}"))
         name = optional(item.get(title), str, f"{where}.{title}")
         return DocumentPart(source, title=name, cache=decode_cache(item, where), where=where)
 
@@ -151,55 +160,13 @@ DECODERS: dict[str, Callable[[Json, str], Part]] = {
     "file_url": _linked_file("file_url", "file_name"),
 }
 
-# How base64 begins, and what file names end in -> media type, where nothing else tells it.
-BEGINNINGS: dict[str, str] = {
-    "JVBER": "application/pdf",
-    "iVBOR": "image/png",
-    "/9j/": "image/jpeg",
-    "R0lGOD": "image/gif",
-    "UklGR": "image/webp",
-}
-ENDINGS: dict[str, str] = {
-    ".pdf": "application/pdf",
-    ".txt": "text/plain",
-    ".md": "text/markdown",
-    ".csv": "text/csv",
-    ".html": "text/html",
-}
-UNKNOWN_TYPE = "application/octet-stream"
-
-
-def _media_type(data: str, name: str | None = None) -> str:
-    begun = (kind for start, kind in BEGINNINGS.items() if data.startswith(start))
-    named = (kind for end, kind in ENDINGS.items() if (name or "").lower().endswith(end))
-    return next(begun, None) or next(named, UNKNOWN_TYPE)
-
-
-def _source(url: str) -> Source:
-    if source := _data_source(url):
-        return source
-    if "://" not in url[:16] and (kind := _media_type(url)) != UNKNOWN_TYPE:
-        return Base64Source(kind, url)  # Perplexity takes base64 without a head
-    return UrlSource(url)
-
-
-def _data_source(url: str) -> Base64Source | None:
-    """The content of `data:image/png;base64,...`; None for other URLs."""
-    if not url[:5].lower() == "data:":
-        return None
-    head, comma, data = url[5:].partition(",")
-    media_type, _, encoding = head.rpartition(";")
-    if not comma or encoding.strip().lower() != "base64":
-        return None
-    return Base64Source(media_type.partition(";")[0].strip() or UNKNOWN_TYPE, data)
-
 
 def decode_image_data(data: Json, where: str) -> Part:
     """An entry of Ollama's `images`: base64 and nothing else."""
     text = required(data, str, where)
-    media_type = _media_type(text)
-    known = media_type if media_type != UNKNOWN_TYPE else "image/jpeg"
-    return ImagePart(_data_source(text) or Base64Source(known, text), where=where)
+    kind = media_type(text)
+    known = kind if kind != UNKNOWN_TYPE else "image/jpeg"
+    return ImagePart(data_source(text) or Base64Source(known, text), where=where)
 
 
 # --- parts to content
@@ -262,8 +229,8 @@ def cache_control(cache: CacheMark) -> Json:
 def _image_item(part: ImagePart) -> Json:
     image: dict[str, Json] = {}
     match part.source:
-        case Base64Source(media_type, data):
-            image["url"] = f"data:{media_type};base64,{data}"
+        case Base64Source():
+            image["url"] = data_url(part.source)
         case UrlSource(url):
             image["url"] = url
         case FileSource():
@@ -279,15 +246,16 @@ def _document_items(part: DocumentPart, ctx: Context) -> list[Json]:
     if part.citations:
         ctx.notes.add("citations_dropped", part.where, "the model is not asked to cite it")
     match part.source:
-        case Base64Source(media_type, data):
-            file = {"file_data": f"data:{media_type};base64,{data}"}
-            return [*_heading(part.context), _file_item(part, file, ctx)]
+        case Base64Source(media_type):
+            unnamed = "" if ctx.client == PROTOCOL else default_name(media_type)
+            file = {"file_data": data_url(part.source)}
+            return [*_heading(part.context), _file_item(part.title or unnamed, file)]
         case FileSource(id):
             if ctx.client == "anthropic_messages":
                 raise TransformError(
                     part.where, "another vendor keeps this file", "foreign_file_id"
                 )
-            return [_file_item(part, {"file_id": id}, ctx)]
+            return [_file_item(part.title, {"file_id": id})]
         case UrlSource(url):
             if ctx.client != PROTOCOL:
                 problem = "files are sent by content here, not by URL"
@@ -303,8 +271,7 @@ def _document_items(part: DocumentPart, ctx: Context) -> list[Json]:
             assert_never(part.source)
 
 
-def _file_item(part: DocumentPart, file: dict[str, Json], ctx: Context) -> Json:
-    name = part.title or ("" if ctx.client == PROTOCOL or "file_id" in file else "document.pdf")
+def _file_item(name: str | None, file: dict[str, Json]) -> Json:
     return {"type": "file", "file": {"filename": name, **file} if name else file}
 
 

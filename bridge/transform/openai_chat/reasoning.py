@@ -11,7 +11,7 @@ from ..context import Context
 from ..effort import clamp, effort_of, effort_of_budget
 from ..envelope import is_sealed
 from ..json_text import Json
-from ..model import Effort, Extra, Native, Protocol, Reasoning, ReasoningPart, Request
+from ..model import Effort, Extra, Native, Part, Protocol, Reasoning, ReasoningPart, Request
 from ..profile import matches
 from .parts import PROTOCOL
 
@@ -117,12 +117,14 @@ def _known(effort: Effort, model: str, ctx: Context) -> Effort | None:
 
 # Fields of text; a server that fills several says the same in each, so the first counts.
 TEXT_FIELDS = ("reasoning_content", "reasoning", "thinking")
+WRITTEN = TEXT_FIELDS[0]  # where a stream to a client has it
 DETAILS = "reasoning_details"
 CONTENT = "content"  # Mistral: parts of type "thinking" in a list-valued content
 FORMATS: dict[Protocol, str] = {
     "anthropic_messages": "anthropic-claude-v1",
     "openai_responses": "openai-responses-v1",
 }
+TURN = "bridge-v1"  # the format of an entry that carries a whole answer
 _STATE = ("signature", "data")  # keys of an entry that hold state
 _SAID = ("text", "summary")  # keys of an entry that hold text
 
@@ -246,6 +248,8 @@ def _unsealed(entries: list[dict[str, Json]], where: str, ctx: Context) -> list[
     for n, entry in enumerate(entries):
         place = f"{where}[{n}]"
         text = next((entry[key] for key in _SAID if isinstance(entry.get(key), str)), "")
+        if entry.get("format") == TURN:
+            continue  # the turn, of which these are parts
         if sealed := _envelope(entry):
             if native := ctx.unseal(sealed, place):
                 parts.append(ReasoningPart(text, native, where=place))
@@ -314,3 +318,34 @@ def sealed_details(part: ReasoningPart, index: int, ctx: Context) -> list[Json]:
         return [{**entry, **form}]
     summary = {"type": "reasoning.summary", "summary": part.text}
     return [{**entry, **form}, {**summary, **form, "index": index + 1}]
+
+
+def keep_spelling(message: dict[str, Json], parts: Iterable[Part]) -> None:
+    """Put reasoning that a server of this protocol gave back into the fields it came in."""
+    made = [p.native for p in parts if isinstance(p, ReasoningPart) and p.native]
+    blocks = [block for native in made if native.protocol == PROTOCOL for block in native.blocks]
+    if not any(block["field"] not in (WRITTEN, DETAILS) for block in blocks):
+        return
+    text = message.pop(CONTENT, None)
+    for field in (WRITTEN, DETAILS):
+        message.pop(field, None)
+    for block in blocks:
+        _put(message, block)
+    said = [{"type": "text", "text": text}] if text else []
+    message[CONTENT] = [*message[CONTENT], *said] if CONTENT in message else text
+
+
+def sealed_turn(native: Native, index: int, ctx: Context) -> list[Json]:
+    """The entry that carries a whole answer; [] where it is too large to be carried."""
+    sealed = ctx.seal(native)
+    entry = {"type": "reasoning.encrypted", "data": sealed, "format": TURN, "index": index}
+    return [entry] if sealed else []
+
+
+def decode_turn(message: Mapping[str, Json], where: str, ctx: Context) -> Native | None:
+    """The whole turn as its upstream made it, where the client still carries it."""
+    details = message.get(DETAILS)
+    for n, entry in enumerate(details if isinstance(details, list) else ()):
+        if isinstance(entry, dict) and entry.get("format") == TURN and _envelope(entry):
+            return ctx.unseal(_envelope(entry), f"{where}.{DETAILS}[{n}]")
+    return None

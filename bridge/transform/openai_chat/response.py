@@ -10,6 +10,7 @@ from ..errors import decode_error, error_inside
 from ..fold import unfold
 from ..json_text import Json, loads
 from ..model import Event, Failure, Response
+from .reasoning import keep_spelling
 from .stream import EMPTY, Decoder, Encoder
 from .usage import encode_usage
 
@@ -69,6 +70,7 @@ def encode_response(response: Response, ctx: Context) -> Json:
             logprobs += (choice["logprobs"] or {}).get("content", ())
     for call in message.get("tool_calls", ()):
         del call["index"]
+    keep_spelling(message, response.parts)
     choice = {
         "index": 0,
         "message": {**message, "role": "assistant"},

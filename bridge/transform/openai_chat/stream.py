@@ -32,7 +32,6 @@ from ..model import (
     ToolCallPart,
     Usage,
 )
-from ..notes import CODES
 from ..sequence import Prose, Sequence
 from ..sse import COMMENT, DONE, SseEvent, format_event
 from ..think_tags import Piece, ThinkTags
@@ -47,7 +46,7 @@ from .answer import (
 )
 from .errors import encode_error
 from .finish import decode_finish, encode_finish, is_limit, word_of
-from .reasoning import ReasoningFields, sealed_details
+from .reasoning import ReasoningFields, sealed_details, sealed_turn
 from .usage import OUTPUT, decode_usage, encode_usage
 
 __all__ = ["Decoder", "Encoder"]
@@ -268,6 +267,9 @@ class Decoder:
 
 # --- encoding
 
+# How parts follow each other here; a second text is one part with the first.
+RANKS: dict[type[Part], int] = {ReasoningPart: 0, TextPart: 1, RefusalPart: 2, ToolCallPart: 3}
+TEXT = RANKS[TextPart]
 FLOWING = b',"logprobs":null,"finish_reason":null}]'  # behind the delta of all chunks but the last
 
 
@@ -287,6 +289,8 @@ class Encoder:
         self._citations: list[Citation] = []  # of the open part
         self._annotations: list[Json] = []
         self._length = self._offset = 0  # of all text so far, and before the last text part
+        self._rank = 0  # of the last part: the protocol says reasoning, then text, then calls
+        self._beyond = False  # the answer has parts, or an order, that it cannot say
 
     def encode(self, event: Event) -> bytes:
         if self._over:
@@ -307,9 +311,9 @@ class Encoder:
                 return b""
             case Keepalive():
                 return COMMENT
-            case Stop(finish, usage):
+            case Stop(finish, usage, native=native):
                 self._over = True
-                return self._stop(finish) + self._usage(usage) + DONE
+                return self._stop(finish, native) + self._usage(usage) + DONE
             case Failure(error):
                 self._over = True
                 return format_event(dumps(encode_error(error, self._ctx)[1]))
@@ -338,6 +342,9 @@ class Encoder:
         return self._chunk({"role": "assistant", "content": content})
 
     def _part(self, part: Part) -> bytes:
+        rank = RANKS.get(type(part), 0)
+        self._beyond = self._beyond or rank < self._rank + (rank == TEXT)
+        self._rank = rank
         match part:
             case TextPart():
                 self._offset = self._length
@@ -374,9 +381,10 @@ class Encoder:
         return self._speak(call) + self._chunk(named)
 
     def _native(self, part: NativePart) -> bytes:
-        """Its text, where it has one; a refusal of the part comes too late in an answer."""
-        if part.code in CODES:
-            self._ctx.notes.add(part.code, "", f"a block of {part.native.protocol}")
+        """Its text, where it has one; the part itself is carried with the whole answer."""
+        self._beyond = True
+        if part.seen:
+            self._ctx.notes.add(part.code, part.where, "the client cannot show it")
         if not part.text:
             return b""
         self._length += len(part.text)
@@ -403,6 +411,7 @@ class Encoder:
         if self._citations:
             length = self._length - self._offset
             citations, self._citations = self._citations, []
+            self._beyond = self._beyond or any(citation.native for citation in citations)
             self._annotations += annotations_of(citations, self._offset, length, self._ctx)
         if not isinstance(self._open, ReasoningPart):
             return b""
@@ -411,8 +420,11 @@ class Encoder:
         self._details += len(details)
         return self._chunk({"reasoning_details": details}) if details else b""
 
-    def _stop(self, finish: Finish) -> bytes:
+    def _stop(self, finish: Finish, native: Native | None) -> bytes:
         out = [self._speak(None)]
+        if native is not None and self._beyond:
+            carried = sealed_turn(native, self._details, self._ctx)
+            out += [self._chunk({"reasoning_details": [entry]}) for entry in carried]
         if self._annotations:  # in one delta: the SDK cannot join lists that have no index
             out.append(self._chunk({"annotations": self._annotations}))
         refused, legacy = self._refused, self._legacy

@@ -14,7 +14,7 @@ from bridge.transform.anthropic_messages.answer import (
     message_head,
 )
 from bridge.transform.context import Context, context
-from bridge.transform.envelope import MAX_BYTES, is_sealed, unseal
+from bridge.transform.envelope import MAX_BYTES, is_sealed, seal, unseal
 from bridge.transform.fold import Fold
 from bridge.transform.model import (
     Citation,
@@ -288,21 +288,23 @@ def test_a_citation_is_written(citation: Citation, wire: Any) -> None:
     assert [note.code for note in own.notes] == ([] if wire else ["citations_dropped"])
 
 
+CARRIED = {"type": "redacted_thinking", "data": seal(STATE, b"\0")}
+CODE = "hosted_output_dropped"
+
+
 @pytest.mark.parametrize(
     "part, wire, noted",
     [
-        pytest.param(NativePart(owned(SEARCH), "server_tool_dropped"), SEARCH, [], id="its own"),
+        pytest.param(NativePart(owned(SEARCH), CODE), [SEARCH], [], id="its own"),
+        pytest.param(NativePart(STATE, CODE), [CARRIED], [], id="another vendor's is carried"),
         pytest.param(
-            NativePart(STATE, "hosted_output_dropped"),
-            None,
-            ["hosted_output_dropped"],
-            id="another vendor's",
+            NativePart(STATE, CODE, "x"),
+            [CARRIED, {"type": "text", "text": "x"}],
+            [],
+            id="another vendor's that can be said",
         ),
         pytest.param(
-            NativePart(STATE, "hosted_output_dropped", "x"),
-            {"type": "text", "text": "x"},
-            ["hosted_output_dropped"],
-            id="another vendor's that can be said",
+            NativePart(STATE, CODE, seen=True), [CARRIED], [CODE], id="an image that is not shown"
         ),
     ],
 )
@@ -310,6 +312,12 @@ def test_a_block_of_one_vendor_is_written(part: NativePart, wire: Any, noted: li
     own = ctx()
     assert encode_native(part, own) == wire
     assert [note.code for note in own.notes] == noted
+
+
+def test_a_client_that_switched_thinking_off_carries_nothing() -> None:
+    own = ctx()
+    own.request = Request(A, "m", reasoning=Reasoning(mode="disabled"))
+    assert encode_native(NativePart(STATE, CODE), own) == []
 
 
 def test_a_call_is_written_without_its_input() -> None:

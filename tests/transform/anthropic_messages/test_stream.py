@@ -664,8 +664,12 @@ def test_blocks_of_one_vendor() -> None:
     searched = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
     native = PartStart(NativePart(Native(A, (searched,)), "server_tool_dropped"))
     assert written(native, PartEnd()) == [block_start(searched), block_stop()]
-    foreign = PartStart(NativePart(STATE, "hosted_output_dropped"))
-    assert written(foreign, PartEnd()) == []
+    carried, text, *rest = written(
+        PartStart(NativePart(STATE, "hosted_output_dropped", "said")), PartEnd()
+    )[::2]
+    assert carried["content_block"]["type"] == "redacted_thinking"
+    assert unseal(carried["content_block"]["data"], b"\0") == STATE
+    assert text == {**block_start({"type": "text", "text": "said"}), "index": 1} and not rest
 
 
 def test_a_refusal_is_text_and_the_reason_to_stop() -> None:

@@ -413,17 +413,17 @@ def test_state_of_every_thought_is_an_entry_of_its_own() -> None:
     assert [(d["text"], d["index"]) for d in told["reasoning_details"]] == [("t", 0), ("u", 1)]
 
 
-def test_blocks_of_another_protocol_are_their_text_or_nothing() -> None:
+def test_blocks_of_another_protocol_are_their_text_and_noted_where_they_were_to_be_seen() -> None:
     ctx = context(C, A)
     native = Native(A, ({"type": "x"},))
     parts = (
         NativePart(native, "server_tool_dropped"),
-        NativePart(native, "foreign_file_id"),  # too late to refuse
+        NativePart(native, "hosted_output_dropped", seen=True),
         NativePart(native, "hint_dropped", "summary"),
     )
     encoded = encode_response(Response("1", "m", parts, Finish("stop")), ctx)
     assert encoded["choices"][0]["message"]["content"] == "summary"
-    assert codes(ctx) == ["server_tool_dropped", "hint_dropped"]
+    assert codes(ctx) == ["hosted_output_dropped"]
 
 
 # --- laws

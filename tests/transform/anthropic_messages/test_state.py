@@ -1,0 +1,107 @@
+"""State in a history that is passed on: what is found, and what is left without it."""
+
+from typing import Any
+
+import pytest
+
+from bridge.transform.anthropic_messages import states, without_state
+from bridge.transform.context import context
+
+A = "anthropic_messages"
+SEALED = "brg1.x.y"
+USER = {"role": "user", "content": "hi"}
+RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "r"}]}
+THINKING = {"type": "thinking", "thinking": "hm", "signature": "sig"}
+OURS = {"type": "thinking", "thinking": "hm", "signature": SEALED}
+UNSIGNED = {"type": "thinking", "thinking": "hm"}
+REDACTED = {"type": "redacted_thinking", "data": "secret"}
+TEXT = {"type": "text", "text": "said"}
+USE = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+SEARCH = {"type": "server_tool_use", "id": "srv", "name": "web_search", "input": {}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srv", "content": []}
+
+
+def body(*content: Any, **fields: Any) -> dict[str, Any]:
+    return {"messages": [USER, {"role": "assistant", "content": [*content]}, RESULT], **fields}
+
+
+def left(given: Any, *, bare: bool) -> tuple[Any, list[tuple[str, str]]]:
+    """What is left of `given`, and the notes."""
+    ctx = context(A, A)
+    kept = without_state(given, bare=bare, ctx=ctx)
+    return kept, [(note.code, note.where) for note in ctx.notes]
+
+
+def test_states_are_signatures_ciphertexts_and_ids_of_server_tools() -> None:
+    content = [THINKING, OURS, UNSIGNED, REDACTED, TEXT, USE, SEARCH, FOUND]
+    assert list(states(body(*content))) == ["sig", SEALED, "secret", "srv"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        [],
+        {},
+        {"messages": None},
+        {"messages": [None, {"role": "assistant"}]},
+        {"messages": [{"role": "assistant", "content": [None, {"type": 5, "id": {}}]}]},
+        {"messages": [{"role": "user", "content": [THINKING]}]},
+    ],
+)
+def test_odd_bodies_hold_none_and_stay(odd: Any) -> None:
+    assert list(states(odd)) == []
+    assert without_state(odd, bare=True, ctx=context(A, A)) is odd
+
+
+@pytest.mark.parametrize(
+    "content, bare, kept, codes",
+    [
+        pytest.param([THINKING, TEXT], False, [THINKING, TEXT], [], id="the vendor's own stays"),
+        pytest.param([OURS, TEXT], False, [TEXT], ["opaque_foreign"], id="an envelope goes"),
+        pytest.param(
+            [THINKING, REDACTED, UNSIGNED, SEARCH, FOUND, TEXT, USE],
+            True,
+            [TEXT, USE],
+            ["opaque_foreign"] * 3 + ["server_tool_dropped"] * 2,
+            id="another upstream's goes altogether",
+        ),
+    ],
+)
+def test_what_is_left(content: Any, bare: bool, kept: Any, codes: list[str]) -> None:
+    given = body(*content)
+    result, notes = left(given, bare=bare)
+    assert result == body(*kept) and given == body(*content)
+    assert [code for code, _ in notes] == codes
+    assert all(where.startswith("messages[1].content[") for _, where in notes)
+
+
+def test_a_turn_that_is_left_empty_goes() -> None:
+    assert left(body(THINKING), bare=True)[0]["messages"] == [USER, RESULT]
+
+
+MANUAL = {"type": "enabled", "budget_tokens": 2000}
+
+
+@pytest.mark.parametrize(
+    "content, thinking, stays",
+    [
+        pytest.param([THINKING, USE], MANUAL, False, id="a tool loop without its thinking"),
+        pytest.param([THINKING, TEXT], MANUAL, True, id="no tool loop"),
+        pytest.param([OURS, THINKING, USE], MANUAL, True, id="thinking that stays in front"),
+        pytest.param([THINKING, USE], {"type": "adaptive"}, True, id="a model that decides itself"),
+        pytest.param([THINKING, USE], "odd", True, id="something odd"),
+    ],
+)
+def test_a_thinking_budget_goes_with_the_thinking(content: Any, thinking: Any, stays: bool) -> None:
+    kept, notes = left(body(*content, thinking=thinking), bare=OURS not in content)
+    assert ("thinking" in kept) is stays
+    assert ("thinking_conflict" in dict(notes)) is not stays
+
+
+def test_without_an_answer_in_the_history_the_budget_stays() -> None:
+    odd = {"role": "assistant", "content": "text"}
+    given = {"messages": [{"role": "assistant", "content": [THINKING]}, odd], "thinking": MANUAL}
+    assert left(given, bare=True)[0] == {"messages": [odd], "thinking": MANUAL}
+    alone = {"messages": [{"role": "assistant", "content": [THINKING]}], "thinking": MANUAL}
+    assert left(alone, bare=True)[0] == {"messages": [], "thinking": MANUAL}

@@ -1,0 +1,291 @@
+"""Opaque state over several turns: it comes back to who made it, whatever the app does with it.
+
+The app's side is played by the official SDKs' habits: a history is what the answers said, with all
+fields, or without those its vendor does not know.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bridge.bounded import Bounds
+from bridge.ledger import Ledger
+from bridge.transform import Translator
+from bridge.transform.model import (
+    Message,
+    Native,
+    NativePart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from bridge.transform.turn import digests, keys_of, said
+
+A, C = "anthropic_messages", "openai_chat"
+KEY = b"k"
+
+
+# --- what a turn says
+
+
+def test_what_a_turn_says_is_its_text_and_calls_without_their_formatting() -> None:
+    native = Native(A, ({"type": "thinking"},))
+    parts = (
+        ReasoningPart("hm", native),
+        TextPart("Let me "),
+        NativePart(native, "server_tool_dropped"),
+        RefusalPart("see. "),
+        ToolCallPart("c1", "f", '{ "a" : 1 }'),
+        ToolCallPart("c2", "g", "not { json"),
+        ToolResultPart("c1", (TextPart("r"),)),
+    )
+    assert said(parts) == ("Let me see. r", (("f", '{"a":1}'), ("g", "not { json")))
+
+
+HI = Message("user", (TextPart("hi"),))
+TOLD = Message("system", (TextPart("today is Monday"),))
+YES = Message("assistant", (TextPart("yes"),))
+
+
+def test_system_text_changes_no_digest_and_everything_else_does() -> None:
+    *_, plain = digests([HI, YES])
+    *_, told = digests([TOLD, HI, YES])
+    assert plain == told
+    histories = [[HI], [HI, HI], [HI, YES], [YES, HI], [Message("user", (TextPart("h"),))], []]
+    ends = [list(digests(history))[-1] for history in histories]
+    assert len(set(ends)) == len(histories)
+
+
+def test_keys_hold_upstream_call_what_was_said_and_what_came_before() -> None:
+    call = ToolCallPart("call_0", "f", "{}")
+    kept = keys_of((call,), b"x", "up")
+    assert len(kept) == 2
+    by_call, by_place = kept
+    assert keys_of((call,), b"another conversation", "up")[0] == by_call
+    assert keys_of((call,), b"another conversation", "up")[1] != by_place
+    for other in (
+        keys_of((call,), b"x", "other"),
+        keys_of((TextPart("said"), call), b"x", "up"),
+        keys_of((ToolCallPart("call_1", "f", "{}"),), b"x", "up")[:1],
+    ):
+        assert not set(other) & set(kept)
+
+
+# --- conversations
+
+
+THINKING = [
+    {"type": "thinking", "thinking": f"thought {n}", "signature": f"sig{n}=="} for n in range(4)
+]
+REDACTED = {"type": "redacted_thinking", "data": "secret=="}
+SEARCH: list[Any] = [
+    {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "q"}},
+    {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []},
+]
+
+
+def use(n: int) -> Any:
+    return {"type": "tool_use", "id": f"toolu_{n}", "name": "f", "input": {"n": n}}
+
+
+def text(words: str) -> Any:
+    return {"type": "text", "text": words}
+
+
+# What Claude says in each turn of one conversation. The last asks for nothing.
+TURNS: list[list[Any]] = [
+    [THINKING[0], REDACTED, text("I call."), use(1), use(2)],
+    [THINKING[1], use(3)],
+    [THINKING[2], text("One. "), *SEARCH, text("Two.")],
+]
+ASK = {"role": "user", "content": "go"}
+TOOL = {"name": "f", "input_schema": {"type": "object", "properties": {"n": {}}}}
+FUNCTION = {"type": "function", "function": {"name": "f", "parameters": TOOL["input_schema"]}}
+
+type Carry = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def message(content: list[Any]) -> bytes:
+    stop = "tool_use" if content[-1]["type"] == "tool_use" else "end_turn"
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    fields = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-opus-5"}
+    answer = {**fields, "content": content, "stop_reason": stop, "usage": usage}
+    return json.dumps(answer).encode()
+
+
+class Chat:
+    """An app that speaks Chat with Claude behind the bridge; `carry` is what it keeps."""
+
+    def __init__(self, carry: Carry, ledger: Ledger | None = None, upstream: str = "claude"):
+        self.history: list[Any] = [ASK]
+        self._carry, self._ledger, self._upstream = carry, ledger, upstream
+        self.codes: list[str] = []
+
+    def turn(self, content: list[Any]) -> list[Any]:
+        """One more call, answered by `content`; the messages that went upstream."""
+        translator = Translator(
+            C,
+            A,
+            "claude-opus-5",
+            upstream_id=self._upstream,
+            key=KEY,
+            ledger=self._ledger.at(0) if self._ledger else None,
+        )
+        body = {"model": "gpt", "messages": self.history, "tools": [FUNCTION]}
+        sent = json.loads(translator.request(json.dumps(body).encode()))
+        answer = json.loads(translator.response(message(content)))["choices"][0]["message"]
+        if self._ledger:
+            self._ledger.record(translator.turn, translator.states, self._upstream, 0)
+        self.codes = [note.code for note in translator.notes]
+        self.history.append(self._carry(answer))
+        calls = answer.get("tool_calls") or []
+        self.history += [
+            {"role": "tool", "tool_call_id": call["id"], "content": "done"} for call in calls
+        ] or [{"role": "user", "content": "more"}]
+        messages: list[Any] = sent["messages"]
+        return messages
+
+
+def everything(answer: dict[str, Any]) -> dict[str, Any]:
+    return answer
+
+
+def known_fields(answer: dict[str, Any]) -> dict[str, Any]:
+    """As most Chat apps do."""
+    return {key: answer[key] for key in ("role", "content", "tool_calls") if answer.get(key)}
+
+
+def shown_fields(answer: dict[str, Any]) -> dict[str, Any]:
+    """As apps do that know DeepSeek."""
+    return {key: value for key, value in answer.items() if key != "reasoning_details"}
+
+
+def answers_in(messages: list[Any]) -> list[Any]:
+    return [m["content"] for m in messages if m["role"] == "assistant"]
+
+
+@pytest.mark.parametrize(
+    "carry, with_ledger",
+    [
+        pytest.param(everything, False, id="the app carries everything"),
+        pytest.param(everything, True, id="both"),
+        pytest.param(known_fields, True, id="the app drops what it does not know"),
+        pytest.param(shown_fields, True, id="the app keeps the text of reasoning only"),
+    ],
+)
+def test_three_turns_come_back_to_their_vendor_as_it_made_them(
+    carry: Carry, with_ledger: bool
+) -> None:
+    app = Chat(carry, Ledger(Bounds(1 << 20, 60)) if with_ledger else None)
+    sent = [app.turn(content) for content in [*TURNS, [text("end")]]]
+    assert answers_in(sent[-1]) == TURNS
+    for before, after in zip(sent, sent[1:], strict=False):
+        assert after[: len(before)] == before
+    results = [m["content"] for m in sent[-1] if m["role"] == "user"][1]
+    assert [block["tool_use_id"] for block in results] == ["toolu_1", "toolu_2"]
+    assert "brg1." not in json.dumps(sent)
+
+
+def test_without_carrier_and_ledger_the_turns_are_valid_and_without_thinking() -> None:
+    app = Chat(known_fields)
+    sent = [app.turn(content) for content in [*TURNS, [text("end")]]]
+    assert answers_in(sent[-1]) == [
+        [text("I call."), use(1), use(2)],
+        [use(3)],
+        [text("One. Two.")],
+    ]
+
+
+def test_what_the_app_edited_counts() -> None:
+    app = Chat(everything, Ledger(Bounds(1 << 20, 60)))
+    app.turn(TURNS[2])
+    app.history[-2]["content"] = "Changed."
+    assert answers_in(app.turn([text("end")])) == [[THINKING[2], text("Changed.")]]
+
+
+def test_another_upstream_gets_nothing_of_it() -> None:
+    ledger = Ledger(Bounds(1 << 20, 60))
+    app = Chat(everything, ledger)
+    app.turn(TURNS[0])
+    app._upstream = "backup"
+    assert answers_in(app.turn(TURNS[1])) == [[text("I call."), use(1), use(2)]]
+    assert "opaque_foreign" in app.codes
+
+
+def test_a_turn_without_state_is_not_kept() -> None:
+    ledger = Ledger(Bounds(1 << 20, 60))
+    app = Chat(known_fields, ledger)
+    app.turn([text("plain"), use(1)])
+    assert ledger.size == 0
+
+
+def test_what_is_forgotten_is_plain() -> None:
+    ledger = Ledger(Bounds(1 << 20, 60))
+    app = Chat(known_fields, ledger)
+    app.turn(TURNS[1])
+    ledger.record(None, [], "", 61)
+    assert answers_in(app.turn([text("end")])) == [[use(3)]]
+
+
+# --- between two upstreams of one protocol
+
+
+def passed_on(content: list[Any], upstream: str, ledger: Ledger | None, *, own: bool) -> Any:
+    """What `upstream` gets of a history with one answer, and of its body the bytes."""
+    history = [ASK, {"role": "assistant", "content": content}, ASK]
+    body = json.dumps({"model": "m", "max_tokens": 1, "messages": history}).encode()
+    moment = ledger.at(0) if ledger else None
+    translator = Translator(A, A, upstream_id=upstream, key=KEY, ledger=moment, own_host=own)
+    sent = translator.request(body)
+    answers = answers_in(json.loads(sent)["messages"])
+    return (answers[0] if answers else None), sent == body
+
+
+def known(state: str, owner: str) -> Ledger:
+    ledger = Ledger(Bounds(1 << 20, 60))
+    ledger.record(None, [state], owner, 0)
+    return ledger
+
+
+HELD = [THINKING[0], text("said")]
+BARE = [text("said")]
+
+
+@pytest.mark.parametrize(
+    "ledger, upstream, own, left",
+    [
+        pytest.param(None, "own", True, HELD, id="the app's own vendor gets what is its"),
+        pytest.param(None, "other", False, BARE, id="another host does not"),
+        pytest.param(known("else", "x"), "own", True, HELD, id="nor is anybody else's in the way"),
+        pytest.param(known("sig0==", "other"), "other", False, HELD, id="who made it gets it back"),
+        pytest.param(known("sig0==", "other"), "own", True, BARE, id="and the vendor does not"),
+    ],
+)
+def test_bare_state_returns_to_who_made_it(
+    ledger: Ledger | None, upstream: str, own: bool, left: Any
+) -> None:
+    content, untouched = passed_on(HELD, upstream, ledger, own=own)
+    assert (content, untouched) == (left, left is HELD)
+
+
+def test_an_envelope_never_goes_on_in_its_own_protocol() -> None:
+    sealed = {"type": "thinking", "thinking": "x", "signature": "brg1.a.b"}
+    assert passed_on([sealed, *HELD], "own", None, own=True) == (HELD, False)
+
+
+def test_text_that_looks_like_one_stays_to_the_byte() -> None:
+    content = [text("what is brg1.?")]
+    assert passed_on(content, "own", None, own=True) == (content, True)
+
+
+@pytest.mark.parametrize("as_stream", [False, True])
+def test_what_a_client_of_the_same_protocol_gets_is_known_by_its_states(as_stream: bool) -> None:
+    translator = Translator(A, A, upstream_id="up")
+    translator.request(json.dumps({"model": "m", "max_tokens": 1, "messages": [ASK]}).encode())
+    translator.response(message([*TURNS[0], *SEARCH]), as_stream=as_stream)
+    assert translator.states == ["sig0==", "secret==", "srvtoolu_1"]
+    assert translator.turn is None
