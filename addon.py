@@ -3,6 +3,7 @@
 Hooks only: each looks whether the flow is an LLM call, asks the exchange kept for it, and assigns.
 """
 
+import logging
 import sys
 from pathlib import Path
 
@@ -15,17 +16,21 @@ from mitmproxy.proxy.layer import NextLayer  # noqa: E402
 
 from bridge.config import ConfigError  # noqa: E402
 from bridge.exchange import Exchange  # noqa: E402
-from bridge.mitm import flows  # noqa: E402
-from bridge.mitm.layer import use_bridge_streams  # noqa: E402
+from bridge.mitm import collector, flows, layer  # noqa: E402
 from bridge.mitm.runtime import Runtime, clock, installation_key  # noqa: E402
-from bridge.transform import Protocol, TransformError  # noqa: E402
+from bridge.steps import Done  # noqa: E402
+from bridge.transform import Protocol  # noqa: E402
+from bridge.watched import Watched  # noqa: E402
 
 
 class Bridge:
     def __init__(self) -> None:
         self.runtime: Runtime | None = None
         self.exchanges: dict[str, Exchange] = {}  # by flow id, while the flow lives
+        self.watched: dict[str, Watched] = {}
         self.started = False
+        self.resends = layer.is_supported()
+        self.calls = layer.Calls(self._protocol_of, lambda flow: self.exchanges.get(flow.id), clock)
 
     # --- life
 
@@ -35,6 +40,8 @@ class Bridge:
         )
         # A dead host must fail after routing, not before.
         ctx.options.update(connection_strategy="lazy")
+        if not self.resends:
+            logging.warning(layer.UNSUPPORTED)
 
     def configure(self, updated: set[str]) -> None:
         if "bridge_config" not in updated:
@@ -55,6 +62,7 @@ class Bridge:
 
     def running(self) -> None:
         self.started = True
+        collector.settle()
         if self.runtime:
             self.runtime.start()
 
@@ -66,54 +74,71 @@ class Bridge:
     def next_layer(self, nextlayer: NextLayer) -> None:
         # This addon comes before mitmproxy's own, which would decide after us.
         ctx.master.addons.get("nextlayer").next_layer(nextlayer)
-        use_bridge_streams(nextlayer.layer, self._protocol_of)
+        if self.resends:
+            layer.use_bridge_streams(nextlayer.layer, self.calls)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self._protocol_of(flow):
             flow.request.stream = False  # to be translated, a body has to be whole
 
-    def request(self, flow: http.HTTPFlow) -> None:
+    async def request(self, flow: http.HTTPFlow) -> None:
         protocol = self._protocol_of(flow)
         if not self.runtime or not protocol or not flows.is_untouched(flow):
             return
-        exchange = self.runtime.open(flows.call_of(flow, protocol), clock())
-        self.exchanges[flow.id] = exchange
-        if exchange.observed:
+        call = flows.call_of(flow, protocol)
+        opened = self.runtime.open(call, clock(), resends=self.resends)
+        if isinstance(opened, Watched):
+            self.watched[flow.id] = opened
             return
-        try:
-            flows.send(flow, exchange.next_attempt(clock()))
-        except TransformError as error:
-            flows.reply(flow, exchange.refuse(error, clock()))
+        self.exchanges[flow.id] = opened
+        await self._advance(flow, opened)
+        if isinstance(opened.ending, Done):
+            flow.response = flows.response(opened.ending.reply, flow)
+
+    async def bridge_next(self, flow: http.HTTPFlow) -> None:
+        exchange = self.exchanges.get(flow.id)
+        if exchange:
+            flows.show_failed(flow, exchange)
+            await self._advance(flow, exchange)
+
+    async def _advance(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        assert self.runtime
+        if sent := await self.runtime.advance(exchange):
+            flows.send(flow, sent)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        exchange = self.exchanges.get(flow.id)
-        if not exchange or exchange.over:
+        watched = self.watched.get(flow.id)
+        exchange = None if self.resends else self.exchanges.get(flow.id)
+        if not watched and not exchange:
             return
         assert flow.response
-        exchange.answered(flow.response.status_code, clock())
-        if exchange.will_stream(flow.response.status_code, flows.response_headers(flow)):
-            taking = flows.Watcher if exchange.observed else flows.Streamer
-            flow.response.stream = taking(flow, exchange, clock)
+        status, headers = flow.response.status_code, flows.headers_of(flow.response)
+        if watched:
+            if watched.answered(status, headers, clock()):
+                flow.response.stream = flows.Watcher(flow, watched, clock)
+        elif exchange and not exchange.trace.over:
+            if exchange.answered(status, headers, clock()):
+                flow.response.stream = flows.Streamer(flow, exchange, clock)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        exchange = self.exchanges.pop(flow.id, None)
-        if not exchange:
-            return
         assert flow.response
-        if not exchange.over:
-            flows.reply_whole(flow, exchange, clock())
-        flows.show(flow, exchange)
-
-    def bridge_unanswered(self, flow: http.HTTPFlow) -> None:
-        exchange = self.exchanges.get(flow.id)
-        if exchange and not exchange.observed:
-            flows.reply(flow, exchange.unanswered(str(flow.error), clock()))
+        if watched := self.watched.pop(flow.id, None):
+            if not watched.trace.over:
+                watched.whole(flows.reply_of(flow.response), clock())
+            flows.show(flow, watched.trace)
+        elif exchange := self.exchanges.pop(flow.id, None):
+            if not exchange.trace.over:
+                flows.reply_whole(flow, exchange, clock())
+            flows.show(flow, exchange.trace)
+            flows.hide_credential(flow, exchange)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        exchange = self.exchanges.pop(flow.id, None)
-        if exchange:
-            exchange.broke(str(flow.error), clock(), cancelled=flows.client_is_gone(flow))
-            flows.show(flow, exchange)
+        opened = self.watched.pop(flow.id, None) or self.exchanges.pop(flow.id, None)
+        if opened:
+            opened.broke(str(flow.error), clock(), cancelled=flows.client_is_gone(flow))
+            flows.show(flow, opened.trace)
+        if isinstance(opened, Exchange):
+            flows.hide_credential(flow, opened)
 
     def _protocol_of(self, flow: http.HTTPFlow) -> Protocol | None:
         return (

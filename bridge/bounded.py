@@ -77,7 +77,8 @@ class Bounded:
 
     def expire(self, now: float) -> None:
         """Let go of what is too old, as far as it was not used since."""
-        for number, entry in list(self._entries.items()):
+        while self._entries:
+            number, entry = next(iter(self._entries.items()))
             if now - entry.made <= self.bounds.max_age:
                 return
             self._remove(number)

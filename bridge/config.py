@@ -1,4 +1,4 @@
-"""config.yaml in, frozen dataclasses out.
+"""config.yaml in, the values of `settings` out.
 
 `load` reads a file, `parse` a text; both raise `ConfigError` with one line per mistake: file, key
 path, value, what is allowed. Hard part: an upstream whose variable is not set is no mistake. It is
@@ -7,9 +7,9 @@ left out, with a warning, and so is every mention of it in the routes.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 from .bounded import Bounds
@@ -31,6 +31,7 @@ from .document import (
     text,
     whole_number,
 )
+from .settings import Config, Failover, HealthCheck, Intercept, Match, Route, Trait
 from .transform.model import Protocol
 from .transform.profile import Profile, resolve
 from .upstream import PORTS, Auth, Scheme, Upstream, glob, usual_auth
@@ -40,84 +41,11 @@ __all__ = [
     "Upstream", "glob", "load", "parse",
 ]  # fmt: skip
 
-type Trait = Literal["images", "tools"]
-
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol.__value__)
 AUTHS: tuple[Auth, ...] = get_args(Auth.__value__)
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme.__value__)
 TRAITS: tuple[Trait, ...] = get_args(Trait.__value__)
-WELL_KNOWN_HOSTS = ("api.anthropic.com", "api.openai.com", "openrouter.ai")
 ENDPOINTS = ("/messages", "/chat/completions", "/responses")
-
-
-@dataclass(frozen=True, slots=True)
-class Intercept:
-    """Whose LLM endpoints are ours."""
-
-    hosts: tuple[str, ...] = WELL_KNOWN_HOSTS
-
-    def covers(self, host: str) -> bool:
-        return any(glob(pattern, host.lower()) for pattern in self.hosts)
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Conditions on a request, all of which have to hold; None and empty ask for nothing."""
-
-    protocol: Protocol | None = None
-    model: str | None = None
-    host: str | None = None
-    path: str | None = None
-    header: tuple[tuple[str, str], ...] = ()
-    thinking: bool | None = None
-    tokens_over: int | None = None
-    has: frozenset[Trait] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A primary and its backups, in order, for the requests that match."""
-
-    name: str  # its place in the file: routes[0]
-    match: Match
-    upstreams: tuple[Upstream, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
-    interval: float = 60.0  # 0: no checks
-    timeout: float = 10.0
-    path: str = "/v1/models"  # see Upstream.path_to
-
-
-@dataclass(frozen=True, slots=True)
-class Failover:
-    """When a route leaves an upstream, and when it may come back.
-
-    `statuses` and the two timeouts are for failover inside one request; what an answer means for
-    the next request is in `health`.
-    """
-
-    statuses: frozenset[int] = frozenset({408, 429, 500, 502, 503, 504, 529})
-    connection_errors: int = 3
-    cooldown: float = 300.0
-    first_byte_timeout: float = 60.0
-    idle_timeout: float = 120.0
-    health_check: HealthCheck = HealthCheck()
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """`ledger` and `store` bound what is remembered between calls; None: nothing is."""
-
-    intercept: Intercept
-    upstreams: dict[str, Upstream]
-    routes: tuple[Route, ...]
-    failover: Failover
-    strict: bool
-    ledger: Bounds | None
-    store: Bounds | None
-    warnings: tuple[str, ...]
 
 
 def load(path: Path, env: Mapping[str, str]) -> Config:
@@ -145,7 +73,9 @@ def parse(source: str, name: str, env: Mapping[str, str]) -> Config:
         intercept=intercept,
         upstreams={name: upstream for name, upstream in upstreams.items() if upstream},
         routes=routes,
-        failover=_failover(top.section("failover", (*FAILOVER, "statuses", "health_check"))),
+        failover=_failover(
+            top.section("failover", (*FAILOVER, "statuses", "errors", "health_check"))
+        ),
         strict=top.take("strict", boolean, False),
         ledger=_bounds(top, "ledger"),
         store=_bounds(top, "store"),
@@ -176,6 +106,17 @@ def _key(value: object) -> str:
     if not re.fullmatch(r"[!-~]+", key):
         raise Wrong("is not a key; keys are ASCII without spaces")
     return key
+
+
+def _line(value: object) -> str:
+    if "\n" in text(value):
+        raise Wrong("is not one line of text")
+    return text(value)
+
+
+def _early(value: object) -> float | None:
+    """YAML takes `off` for false."""
+    return None if value is False else positive_duration(value)
 
 
 def _header(value: object) -> str:
@@ -214,9 +155,16 @@ def _base_url(value: object) -> _Base:
 # Keys with a plain value, by mapping. Those with lists and mappings inside are read by name.
 FAILOVER: dict[str, Reader[Any]] = {
     "connection_errors": whole_number(1),
+    "failures": whole_number(1),
     "cooldown": duration,
+    "max_cooldown": duration,
     "first_byte_timeout": positive_duration,
+    "whole_timeout": positive_duration,
     "idle_timeout": positive_duration,
+    "max_attempts": whole_number(1),
+    "max_time": positive_duration,
+    "early_stream": _early,
+    "ping_interval": positive_duration,
 }
 HEALTH_CHECK: dict[str, Reader[Any]] = {
     "interval": duration,  # 0: no checks
@@ -231,11 +179,25 @@ MATCH: dict[str, Reader[Any]] = {
     "thinking": boolean,
     "tokens_over": whole_number(0),
 }
+ROUTE: dict[str, Reader[Any]] = {
+    "name": _line,
+    "sticky": boolean,
+    "strict": boolean,
+}
+LIMITS: dict[str, Reader[Any]] = {
+    "max_in_flight": whole_number(1),
+    "queue": duration,  # 0: nobody waits
+    "strict": boolean,
+}
 PROFILE: dict[str, Reader[Any]] = {
     "anthropic_version": _header,
     "max_tokens_default": whole_number(1),
 }
-UPSTREAM = ("protocol", "url", "api_key", "models", "profile", "headers", "auth", *PROFILE)
+UPSTREAM = (
+    *("protocol", "url", "api_key", "models", "profile", "headers", "auth"),
+    *PROFILE,
+    *LIMITS,
+)
 BOUNDS: dict[str, Reader[Any]] = {"max_bytes": size, "max_age": positive_duration}
 USUAL_BOUNDS = Bounds(64 * 1024**2, 6 * 3600.0)
 TOP = ("intercept", "upstreams", "routes", "failover", "strict", "ledger", "store")
@@ -254,7 +216,16 @@ def _failover(section: Section) -> Failover:
     if section.has("statuses"):
         given["statuses"] = frozenset(section.each("statuses", whole_number(400, 599)))
     check = section.section("health_check", HEALTH_CHECK)
-    return Failover(**given, health_check=HealthCheck(**check.given(HEALTH_CHECK)))
+    failover = Failover(
+        **given,
+        errors=section.each("errors", text),
+        health_check=HealthCheck(**check.given(HEALTH_CHECK)),
+    )
+    if "max_cooldown" in given and failover.max_cooldown < failover.cooldown:
+        section.wrong("max_cooldown", f"is less than the cooldown, {failover.cooldown:g} s")
+    if "whole_timeout" in given:
+        return failover
+    return replace(failover, whole_timeout=10 * failover.first_byte_timeout)
 
 
 def _bounds(top: Section, key: str) -> Bounds | None:
@@ -286,7 +257,7 @@ def _upstream(name: str, section: Section) -> Upstream | None:
     auth = section.take("auth", one_of(AUTHS), None)
     api_keys, headers = _api_keys(section), _headers(section)
     models = section.pairs("models", text)
-    profile = _profile(section, protocol, base)
+    profile, limits = _profile(section, protocol, base), section.given(LIMITS)
     if protocol is None or base is None or profile is None:
         return None
     return Upstream(
@@ -301,6 +272,7 @@ def _upstream(name: str, section: Section) -> Upstream | None:
         api_keys=api_keys,
         headers=headers,
         models=models,
+        **limits,
     )
 
 
@@ -342,19 +314,34 @@ def _routes(
     top: Section, upstreams: dict[str, Upstream | None]
 ) -> tuple[tuple[Route, ...], list[str]]:
     """The routes that lead somewhere, and a warning for each that does not any more."""
-    routes: list[Route] = []
+    routes: dict[str, Route] = {}
     warnings: list[str] = []
     for path, value in top.items("routes"):
-        section = open_section(top.report, path, value, ("match", "upstreams"))
-        route = Route(path, _match(section), _targets(section, upstreams))
+        section = open_section(top.report, path, value, ("match", "upstreams", "weights", *ROUTE))
+        route = _route(path, section, upstreams)
+        if route.name in routes:
+            section.wrong("name", f"{shown(route.name)} is the name of an earlier route")
         if route.upstreams:
-            routes.append(route)
+            routes[route.name] = route
         else:
             warnings.append(top.report.line(path, "is dropped, all its upstreams are disabled"))
-    return tuple(routes), warnings
+    return tuple(routes.values()), warnings
 
 
-def _targets(section: Section, upstreams: dict[str, Upstream | None]) -> tuple[Upstream, ...]:
+def _route(path: str, section: Section, upstreams: dict[str, Upstream | None]) -> Route:
+    match, names = _match(section), _names(section, upstreams)
+    targets = tuple(upstream for name in names if (upstream := upstreams[name]))
+    weights = _weights(section, names)
+    return Route(
+        match=match,
+        upstreams=targets,
+        weights=tuple((name, weight) for name, weight in weights if upstreams[name]),
+        **{"name": path, **section.given(ROUTE)},
+    )
+
+
+def _names(section: Section, upstreams: dict[str, Upstream | None]) -> list[str]:
+    """The upstreams of a route, in order, also those that are disabled."""
     if section.values.get("upstreams") in (None, []) and not section.broken:
         section.wrong("upstreams", f"is empty; name one or more of {', '.join(upstreams)}")
     names: list[str] = []
@@ -364,7 +351,16 @@ def _targets(section: Section, upstreams: dict[str, Upstream | None]) -> tuple[U
             section.report.add(path, f"{shown(name)} is in this route already")
         elif name:
             names.append(name)
-    return tuple(upstream for name in names if (upstream := upstreams[name]))
+    return names
+
+
+def _weights(section: Section, names: list[str]) -> list[tuple[str, int]]:
+    weights = section.pairs("weights", whole_number(1))
+    for name, _ in weights:
+        if name not in names:
+            path = below(below(section.path, "weights"), name)
+            section.report.add(path, f"is no upstream of this route: {', '.join(names)}")
+    return [(name, weight) for name, weight in weights if name in names]
 
 
 def _match(section: Section) -> Match:

@@ -1,429 +1,513 @@
 """One LLM call, from the app's request to the last byte of its answer, without any I/O.
 
 In: the call as the app sent it, then what became of each attempt. Out: the request for the next
-upstream, the app's answer, and the record that ends up on the flow. Whoever drives it (the hooks in
-addon.py) owns the sockets and the clock; `now` is seconds since the epoch.
+upstream, and steps that say what the app gets. Hard part: until the first content nothing goes to
+the app, so that another upstream can still take the call; from there on there is only this one, and
+a failure is told in the app's own dialect. Whoever drives it owns the sockets and the clock; `now`
+is seconds since the epoch.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from math import ceil, inf
+from typing import Protocol as Interface
 
+from .call import Call
+from .config import Failover
 from .health import Answered, Cancelled, ConnectionFailed, Outcome
 from .ledger import Ledger
-from .routing import Choice, Facts, Router
-from .transform import (
-    CODES,
-    Error,
-    Protocol,
-    TransformError,
-    Translator,
-    encode_refusal,
-    traits,
-)
+from .outgoing import Outgoing, outgoing
+from .routing import Choice, Router, Target, is_failure
+from .steps import AGAIN, WAIT, Done, Reply, Say, Step
+from .trace import Trace
+from .transform import CODES, Error, TransformError, Translator, encode_refusal
+from .transform.errors import decode_error
 from .transform.headers import (
-    CREDENTIALS,
     Headers,
-    other_host_headers,
-    own_host_headers,
     response_headers,
+    retry_after,
     same_protocol_response_headers,
 )
-from .transform.json_text import Json, loads
-from .upstream import Auth, Upstream
+from .transform.model import ErrorKind
 
-# Bytes of each of the four bodies that are kept for display.
-KEPT_BYTES = 1024 * 1024
-BYTES_PER_TOKEN = 3.5  # for the estimate that `tokens_over` goes by
-
-AUTH_HEADERS: dict[Auth, tuple[str, str]] = {
-    "bearer": ("authorization", "Bearer "),
-    "x-api-key": ("x-api-key", ""),
-    "api-key": ("api-key", ""),
+MAX_ROUNDS = 5  # of an upstream that pauses to be continued
+# Seconds of reasoning, or of a call in progress, after which the app gets it: no more failover.
+PROVISIONAL = 10.0
+EVENT_STREAM, JSON = "text/event-stream", "application/json"
+FRAMING: dict[str, Headers] = {
+    EVENT_STREAM: [("cache-control", "no-cache"), ("x-accel-buffering", "no")],
+    JSON: [],
 }
+FRAMED = ("content-type", "content-length")
+ACTIONABLE = ("committed", "finished")  # phases in which there is content
+# When everybody failed: whose error says most to the app, the most useful first.
+USEFUL: tuple[ErrorKind, ...] = (
+    "rate_limit",
+    "overloaded",
+    "server",
+    "timeout",
+    "billing",
+    "model_not_found",
+    "permission",
+    "authentication",
+)
+COMES_BACK: tuple[ErrorKind, ...] = ("rate_limit", "overloaded")  # with time
+
+
+class Record(Interface):
+    """Is told what became of each attempt."""
+
+    def __call__(
+        self, target: Target, outcome: Outcome, now: float, *, started: float, model: str
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """An app's request; `body` is decoded from its content encoding, header names are as sent."""
+class Failed:
+    """An attempt that came to nothing: what was sent, what came, and how that reads for the app.
 
-    protocol: Protocol
-    scheme: str
-    host: str
-    port: int
-    path: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    `reply` None: nothing came.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A request for an upstream."""
-
-    upstream: Upstream
-    path: str
-    headers: Headers
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the app gets: for an upstream's answer, or instead of one."""
-
+    label: str
+    sent: Outgoing | None  # None: it never came to that
+    error: Error
     status: int
     headers: Headers
     body: bytes
+    reply: Reply | None
 
 
 @dataclass(slots=True)
-class Attempt:
-    """One try at one upstream. `status` 0: none came."""
+class _Attempt:
+    """The one under way."""
 
-    upstream: str
+    target: Target
+    sent: Outgoing
     started: float
-    outcome: str = "pending"  # then ok, error, unreachable, cut or cancelled
+    heard: float  # the upstream's last data
     status: int = 0
-    reason: str = ""
-    duration: float = 0.0
-
-
-@dataclass(slots=True)
-class Timing:
-    """Seconds since the call came in; None: not yet, or never."""
-
-    first_byte: float | None = None
-    first_content: float | None = None
-    last: float | None = None
-
-
-class Kept:
-    """The first KEPT_BYTES of a body."""
-
-    __slots__ = ("_pieces", "size")
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self.size = 0
-
-    def add(self, data: bytes) -> None:
-        if self.size < KEPT_BYTES:
-            self._pieces.append(data[: KEPT_BYTES - self.size])
-        self.size += len(data)
-
-    def text(self) -> str:
-        left_out = self.size - KEPT_BYTES
-        text = b"".join(self._pieces).decode("utf-8", "replace")
-        return f"{text}\n[{left_out} bytes more]" if left_out > 0 else text
+    headers: Headers = field(default_factory=list)
+    began: float | None = None  # the first part of an answer
 
 
 class Exchange:
     """The life of one call.
 
     `record` is told what became of each attempt at an upstream. `key` seals opaque state, `ledger`
-    keeps it for apps that drop it.
+    keeps it for apps that drop it. `resends` False: there is one attempt and no more, for a driver
+    that cannot try another upstream.
     """
 
     def __init__(
         self,
         call: Call,
+        choice: Choice,
         router: Router,
-        record: Callable[[Upstream, Outcome, float], None],
+        failover: Failover,
+        record: Record,
         *,
         key: bytes,
-        strict: bool,
+        strict: bool = False,
         ledger: Ledger | None = None,
+        resends: bool = True,
         now: float,
     ) -> None:
-        self.call = call
-        self.started = now
-        self._record, self._key, self._strict = record, key, strict
-        self._ledger = ledger
-        self._parsed, self._fault = _parse(call.body)
-        self.asked = _string(self._parsed, "model")
-        self.wants_stream = isinstance(self._parsed, dict) and self._parsed.get("stream") is True
-        self.choice: Choice | None = router.candidates(self._facts(router.asks), now)
-        self.attempts: list[Attempt] = []
-        self.timing = Timing()
-        self.upstream: Upstream | None = None
-        self.translator = Translator(call.protocol, call.protocol, exact=True, now=now)
-        self.client_request, self.client_response = Kept(), Kept()
-        self.upstream_request, self.upstream_response = Kept(), Kept()
-        self.client_request.add(call.body)
-        if self.choice is None:
-            self.attempts.append(Attempt(call.host, 0.0))
+        self.call, self.route = call, choice.route
+        self._router, self._failover, self._record = router, failover, record
+        self._key, self._ledger, self._resends = key, ledger, resends
+        self._strict = strict if choice.route.strict is None else choice.route.strict
+        idle = Translator(call.protocol, call.protocol, now=now)
+        self.trace = Trace(call.protocol, now, call.model, idle, choice.route.name)
+        self.trace.bodies.client_request.add(call.body)
+        self.failed: list[Failed] = []
+        self.ending: Step | None = None  # what the app gets where no attempt is left
+        self._tried: list[Target] = []
+        self._refused: TransformError | None = None
+        self._attempt: _Attempt | None = None
+        self._rounds = 0
+        self._held: list[bytes] = []
+        self._begun = False  # the app has the head of a stream
+        self._committed = False  # and some of this answer: no other upstream may go on with it
+        self._spoken = now  # when it last got something
 
-    def _facts(self, asks: frozenset[str]) -> Facts:
-        call = self.call
-        deep = asks & {"thinking", "has"}
-        found = traits(call.protocol, self._parsed) if deep else None
-        return Facts(
-            protocol=call.protocol,
-            model=self.asked,
-            host=call.host,
-            path=call.path,
-            headers={name.lower(): value for name, value in call.headers},
-            thinking=bool(found and found.thinking),
-            tokens=int(len(call.body) / BYTES_PER_TOKEN),
-            has=frozenset(name for name in ("images", "tools") if found and getattr(found, name)),
-        )
+    @property
+    def translator(self) -> Translator:
+        return self.trace.translator
 
     # --- the request
 
-    @property
-    def observed(self) -> bool:
-        """No route matched: the call goes to the app's own host as it is, and is only watched."""
-        return self.choice is None
+    def next_target(self, now: float) -> Target | None:
+        """Who is to be asked next; None when everybody was, or it has been tried long enough.
 
-    def next_attempt(self, now: float) -> Outgoing:
-        """The request for the next upstream; TransformError when it cannot have this call."""
-        assert self.choice is not None
-        if self._fault is not None:
-            raise self._fault
-        upstream = self.choice.upstreams[len(self.attempts)]
-        self.upstream = upstream
-        self.attempts.append(Attempt(upstream.name, now - self.started))
-        self.translator = Translator(
+        TransformError for a call that is malformed.
+        """
+        if self.call.fault is not None:
+            raise self.call.fault
+        if self.translator.paused:
+            return self._under_way.target
+        limit = self._failover.max_attempts if self._resends else 1
+        late = now - self.trace.started > self._failover.max_time
+        if len(self._tried) >= limit or (self._tried and late):
+            return None
+        return self._router.pick(self.route, self._tried, now, model=self.call.model)
+
+    def next_attempt(self, target: Target, now: float) -> Outgoing | None:
+        """The request for `target`; None when it cannot be said in its protocol.
+
+        TransformError for a call that is malformed.
+        """
+        if self.translator.paused:
+            return self._begin(target, self.translator.continuation(), now)
+        upstream = target.upstream
+        self._tried.append(target)
+        self._held, self._rounds = [], 0
+        self.trace.upstream = upstream
+        self.trace.translator = Translator(
             self.call.protocol,
             upstream.protocol,
-            upstream.model_for(self.asked),
+            upstream.model_for(self.call.model),
             upstream.profile,
             upstream_id=upstream.name,
             key=self._key,
             now=now,
             ledger=self._ledger.at(now) if self._ledger else None,
-            own_host=self._is_own_host(upstream),
+            own_host=self.call.addresses(upstream),
         )
-        body = self.translator.request(self.call.body, self._parsed)
-        self._refuse_losses()
-        if body is not self.call.body:
-            self.upstream_request.add(body)
-        return Outgoing(upstream, self._path(upstream), self._headers(upstream), body)
+        try:
+            body = self.translator.request(self.call.body, self.call.parsed)
+            self._refuse_losses(target)
+        except TransformError as error:
+            self.trace.begin(target.label, now)
+            self.trace.close("refused", now, str(error))
+            if not error.code:
+                raise
+            self._refused = self._refused or error
+            return None
+        return self._begin(target, body, now)
 
-    def _refuse_losses(self) -> None:
-        for code, where, detail in self.translator.notes if self._strict else ():
+    def _begin(self, target: Target, body: bytes, now: float) -> Outgoing:
+        self._rounds += 1
+        self.translator.continues = self._resends and self._rounds < MAX_ROUNDS
+        self.trace.begin(target.label, now)
+        if body is not self.call.body:
+            self.trace.bodies.upstream_request.add(body)
+        sent = outgoing(self.call, target, self.translator.path, body)
+        self._attempt = _Attempt(target, sent, now, now)
+        self._router.begin(target, now)
+        return sent
+
+    def busy(self, target: Target, now: float) -> None:
+        """`target` has as many requests under way as it may, and none ended in time."""
+        self._tried.append(target)
+        self.trace.begin(target.label, now)
+        message = f"bridge: {target.label} has as many requests under way as it may have"
+        self.trace.close("busy", now, message)
+        error = Error("overloaded", message, 529)
+        self.failed.append(Failed(target.label, None, error, 0, [], b"", None))
+
+    def _refuse_losses(self, target: Target) -> None:
+        own = target.upstream.strict
+        strict = self._strict if own is None else own
+        for code, where, detail in self.translator.notes if strict else ():
             if CODES[code] == "lost":
                 raise TransformError(where, f"strict: {detail or 'content would be lost'}", code)
 
-    def _path(self, upstream: Upstream) -> str:
-        """The upstream's path; a query belongs to the protocol and stays within it."""
-        query = self.call.path.partition("?")[2] if self._same_protocol(upstream) else ""
-        path = upstream.path_to(self.translator.path)
-        return f"{path}?{query}" if query else path
-
-    def _headers(self, upstream: Upstream) -> Headers:
-        """What the upstream gets: its own credential, or the app's where the app addressed it."""
-        own = self._is_own_host(upstream)
-        keep = own and not upstream.api_keys
-        if own and self._same_protocol(upstream):
-            headers = own_host_headers(self.call.headers, keep_credentials=keep)
-        else:
-            headers = other_host_headers(self.call.headers, self.call.protocol, upstream.protocol)
-            if keep:
-                headers += [(n, v) for n, v in self.call.headers if n.lower() in CREDENTIALS]
-        given = {name.lower() for name, _ in headers}
-        if upstream.protocol == "anthropic_messages" and "anthropic-version" not in given:
-            headers.append(("anthropic-version", upstream.anthropic_version))
-        return [*headers, *credential(upstream), *upstream.headers]
-
-    def _is_own_host(self, upstream: Upstream) -> bool:
-        """Whether the app itself addressed it."""
-        return upstream.same_origin(self.call.scheme, self.call.host, self.call.port)
-
-    def _same_protocol(self, upstream: Upstream) -> bool:
-        return upstream.protocol == self.call.protocol
-
-    def refuse(self, error: TransformError | Error, now: float) -> Reply:
-        """The bridge's own answer to the app, and the end of the call."""
-        status, body = encode_refusal(self.call.protocol, error)
-        if self.attempts and not self.over:
-            self._close("refused", now, str(error))
-        self.timing.last = now - self.started
-        self.client_response.add(body)
-        return Reply(status, [("content-type", "application/json")], body)
-
     # --- the answer
 
-    def answered(self, status: int, now: float) -> None:
-        """The headers of the upstream's answer came."""
-        self.timing.first_byte = now - self.started
-        self.attempts[-1].status = status
-        if self.upstream is not None:
-            self._record(self.upstream, Answered(status), now)
-
-    def will_stream(self, status: int, headers: Headers) -> bool:
-        """Whether the answer is handed on while it comes in.
+    def answered(self, status: int, headers: Headers, now: float) -> bool:
+        """The headers of an answer came. Whether its body is to be taken piece by piece.
 
         A JSON body for a stream is better taken whole: an error in it can still get its status.
         """
+        attempt = self._under_way
+        attempt.status, attempt.headers, attempt.heard = status, headers, now
+        self.trace.attempts[-1].status = status
+        self.trace.timing.first_byte = now - self.trace.started
         types = [value.lower() for name, value in headers if name.lower() == "content-type"]
-        if self.observed and any("event-stream" in value for value in types):
-            return True  # whatever it is, the app gets it as it comes
         is_json = any("json" in value for value in types)
-        return 200 <= status < 300 and self.wants_stream and not is_json
+        streams = 200 <= status < 300 and self.call.wants_stream and not is_json
+        if streams and not self._resends:
+            self._begun = self._committed = True
+        return streams
 
-    def whole(self, status: int, headers: Headers, body: bytes, now: float) -> Reply:
-        """The answer came whole; what the app gets for it."""
-        self.upstream_response.add(body)
-        if status >= 300:
-            status, out = self.translator.error(status, body, _request_id(headers))
-        else:
-            out = self.translator.response(body, as_stream=self.wants_stream)
-            status = self.translator.status if self.translator.failure else status
-        failure = self.translator.failure
-        self._close("error" if failure else "ok", now, failure.message if failure else "")
-        if out is body:
-            return Reply(status, headers, out)
-        self.client_response.add(out)
-        kind = "text/event-stream" if self.wants_stream and not failure else "application/json"
-        return Reply(status, self.reply_headers(headers, kind, now), out)
-
-    def reply_headers(self, headers: Headers, content_type: str, now: float) -> Headers:
-        """The upstream's headers for the app, with an answer that is framed anew."""
-        if self.upstream is None or self._same_protocol(self.upstream):
-            kept = same_protocol_response_headers(headers)
-        else:
-            by_name = {name.lower(): value for name, value in headers}
-            kept = response_headers(by_name, self.call.protocol, self.upstream.protocol, now)
-        kept = [(name, value) for name, value in kept if name.lower() != "content-type"]
-        return [("content-type", content_type), *kept, *STREAM_HEADERS.get(content_type, ())]
-
-    def stream(self, data: bytes, now: float) -> list[bytes]:
-        """More of a streamed answer, b"" for its end; the app's bytes."""
-        translator = self.translator
-        waiting = translator.phase == "waiting"
+    def take(self, data: bytes, now: float) -> Step:
+        """More of an answer that is taken piece by piece, b"" for its end."""
+        attempt, translator = self._under_way, self.translator
+        heard = translator.heard
         out = translator.stream(data)
-        if waiting and translator.phase != "waiting":
-            self.timing.first_content = now - self.started
-        self.upstream_response.add(data)
+        self.trace.bodies.upstream_response.add(data)
+        if translator.heard != heard:
+            attempt.heard = now
+            if attempt.began is None and translator.begun:
+                attempt.began = now
+        if self.trace.timing.first_content is None and translator.phase in ACTIONABLE:
+            self.trace.timing.first_content = now - self.trace.started
+        if not self._committed:
+            return self._hold(out, now, end=not data)
+        return self._go_on(out, now, end=not data)
+
+    def _hold(self, out: list[bytes], now: float, *, end: bool) -> Step:
+        attempt, translator = self._under_way, self.translator
+        if translator.failure is not None:
+            return self._fail(translator.failure, now)
+        self._held += out
+        long = attempt.began is not None and now - attempt.began > PROVISIONAL
+        if translator.phase == "waiting" and not long:
+            if end and translator.paused:
+                self._end_attempt("ok", now)
+                return AGAIN
+            return WAIT
+        self._begun = self._committed = True
+        out, self._held = self._held, []
+        return self._go_on(out, now, end=end)
+
+    def _go_on(self, out: list[bytes], now: float, *, end: bool) -> Step:
+        """The app gets `out`; from its first content on there is no way back."""
+        failure, paused = self.translator.failure, self.translator.paused
+        if failure is not None:
+            self._end_attempt("cut", now, failure)
+        elif end:
+            self._end_attempt("ok", now)
+        over = failure is not None or (end and not paused)
+        return self._say(out, now, over=over, again=end and paused)
+
+    def _say(
+        self, out: list[bytes], now: float, *, over: bool = False, again: bool = False
+    ) -> Step:
+        self._spoken = now
         for piece in out:
-            self.client_response.add(piece)
-        if not data:
-            failure = translator.failure
-            self._close("cut" if failure else "ok", now, failure.message if failure else "")
-        return out
+            self.trace.bodies.client_response.add(piece)
+        if over:
+            self.trace.finish(now)
+        return Say(out, over, again)
 
-    def break_off(self, reason: str, now: float) -> list[bytes]:
-        """The answer cannot be carried on: what tells the app so."""
-        out = self.translator.break_off(Error("server", reason, 502))
-        self._close("cut", now, reason)
-        return out
+    def received(self, now: float) -> None:
+        """More came of a body that is taken whole."""
+        self._under_way.heard = now
 
-    def unanswered(self, reason: str, now: float) -> Reply:
-        """What the app gets when the upstream's answer did not come, or not to its end."""
-        assert self.upstream is not None
-        self.broke(reason, now, cancelled=False)
-        message = f"bridge: {self.upstream.name} did not answer: {reason}"
-        return self.refuse(Error("server", message, 502, code="upstream_unreachable"), now)
+    def whole(self, body: bytes, now: float) -> Step:
+        """An answer came whole."""
+        attempt, translator = self._under_way, self.translator
+        self.trace.bodies.upstream_response.add(body)
+        if attempt.status >= 300:
+            error = decode_error(attempt.status, body)
+            request_id = error.request_id or _request_id(attempt.headers)
+            status, out = translator.error(attempt.status, body, request_id)
+        else:
+            out = translator.response(body, as_stream=self.call.wants_stream)
+            status = translator.status if translator.failure else attempt.status
+        kind = EVENT_STREAM if self.call.wants_stream and not translator.failure else JSON
+        headers = attempt.headers if out is body else self._reply_headers(kind, now)
+        reply = Reply(status, headers, out)
+        if translator.failure is not None:
+            return self._fail(translator.failure, now, reply, body)
+        self._end_attempt("ok", now)
+        if translator.paused:
+            return AGAIN
+        if self._begun:  # early, so there are a head and silence
+            return self._say([out], now, over=True)
+        return self._reply(reply, now)
 
-    def broke(self, reason: str, now: float, *, cancelled: bool) -> None:
-        """The connection is gone: the app hung up (`cancelled`), or the upstream did."""
-        if not self.attempts or self.over:
-            return
-        started = self.timing.first_byte is not None
-        self._close("cancelled" if cancelled else "cut" if started else "unreachable", now, reason)
-        if self.upstream is not None and not started:
-            outcome = Cancelled() if cancelled else ConnectionFailed(reason)
-            self._record(self.upstream, outcome, now)
+    def lost(self, reason: str, now: float, *, outcome: str = "") -> Step:
+        """The upstream cannot be reached, its connection is gone, or it was silent too long."""
+        attempt = self._under_way
+        name = attempt.target.upstream.name
+        if outcome == "timeout":
+            error = Error("timeout", f"bridge: {name}: {reason}", 504, code="timeout")
+        elif attempt.status:
+            error = Error("server", f"bridge: {name} broke off its answer: {reason}", 502)
+        else:
+            message = f"bridge: {name} did not answer: {reason}"
+            error = Error("server", message, 502, code="upstream_unreachable")
+        if not self._committed:
+            return self._fail(error, now, connection=reason)
+        # What has come may be the whole answer, whose last words are the decoder's to judge.
+        out = [] if outcome else self.translator.stream(b"")
+        return self._go_on(out or self.translator.break_off(error), now, end=True)
 
-    def _close(self, outcome: str, now: float, reason: str = "") -> None:
-        attempt = self.attempts[-1]
-        attempt.outcome, attempt.reason = outcome, reason
-        self.timing.last = now - self.started
-        attempt.duration = self.timing.last - attempt.started
-        if outcome == "ok" and self._ledger is not None and self.upstream is not None:
+    def _fail(
+        self,
+        error: Error,
+        now: float,
+        reply: Reply | None = None,
+        body: bytes = b"",
+        *,
+        connection: str = "",
+    ) -> Step:
+        """The attempt ended in an error, before the app got anything of its answer."""
+        if self._committed:  # to an earlier round of this answer
+            return self._go_on([reply.body] if reply else [], now, end=True)
+        attempt = self._under_way
+        outcome = ("cut" if attempt.status else "unreachable") if connection else "error"
+        outcome = "timeout" if error.kind == "timeout" and connection else outcome
+        silent = connection if not attempt.status or outcome == "timeout" else ""
+        self._end_attempt(outcome, now, error, connection=silent)
+        if reply is None and attempt.status:
+            status, told = encode_refusal(self.call.protocol, error)
+            reply = Reply(status, self._reply_headers(JSON, now), told)
+        if not connection and not is_failure(error, attempt.target, self._failover):
+            return self._end_with(error, reply, now)
+        body = body or self.trace.bodies.upstream_response.content()
+        label = attempt.target.label
+        sent = attempt.sent, error, attempt.status, attempt.headers, body, reply
+        self.failed.append(Failed(label, *sent))
+        return AGAIN
+
+    def _end_attempt(
+        self, outcome: str, now: float, error: Error | None = None, *, connection: str = ""
+    ) -> None:
+        """Tell the trace, the router and the ledger."""
+        attempt = self._under_way
+        self.trace.close(outcome, now, error.message if error else "")
+        if connection:
+            self._tell(ConnectionFailed(connection), now)
+        elif error is not None:
+            status = attempt.status if attempt.status >= 300 else error.status
+            self._tell(Answered(status, retry_after(attempt.headers, now), error.kind), now)
+        else:
+            self._tell(Answered(attempt.status), now)
+        if outcome == "ok" and self._ledger is not None:
             made = self.translator.turn, self.translator.states
-            self._ledger.record(*made, self.upstream.name, now)
+            self._ledger.record(*made, attempt.target.upstream.name, now)
 
-    # --- what is left of it
+    def _tell(self, outcome: Outcome, now: float) -> None:
+        attempt, model = self._under_way, self.call.model
+        self._record(attempt.target, outcome, now, started=attempt.started, model=model)
+
+    # --- the end
+
+    def refuse(self, error: TransformError, now: float) -> Step:
+        """The bridge's own answer to the app: its call cannot be sent to anybody."""
+        status, body = encode_refusal(self.call.protocol, error)
+        self.ending = self._reply(Reply(status, [("content-type", JSON)], body), now)
+        return self.ending
+
+    def exhausted(self, now: float) -> Step:
+        """Nobody is left to ask: the most useful of what the attempts were answered."""
+        if not self.failed:
+            assert self._refused is not None  # every upstream was picked once
+            return self.refuse(self._refused, now)
+        best = min(self.failed, key=_usefulness)
+        self.ending = self._end_with(best.error, best.reply, now)
+        return self.ending
 
     @property
-    def over(self) -> bool:
-        """Whether the app has all it will get."""
-        return self.timing.last is not None
+    def has_own_credential(self) -> bool:
+        """Whether the request under way holds a key of the upstream's, not the app's."""
+        return self._attempt is not None and self._attempt.target.api_key is not None
 
-    def metadata(self) -> dict[str, Any]:
-        """Plain data for the flow; it holds bodies, but no header and so no credential."""
-        translator, usage = self.translator, self.translator.usage
-        used = self.upstream.model_for(self.asked) if self.upstream else None
-        return {
-            "client": self.call.protocol,
-            "upstream": self.upstream.protocol if self.upstream else self.call.protocol,
-            "route": self.choice.route.name if self.choice else "",
-            "model": {"asked": self.asked, "used": used or self.asked},
-            "attempts": [asdict(attempt) for attempt in self.attempts],
-            "notes": [note._asdict() for note in translator.notes],
-            "usage": _without_none(asdict(usage)) if usage else {},
-            "timing": _without_none(asdict(self.timing)),
-            "stop": translator.finish_reason or "",
-            "bodies": self._bodies(),
-        }
+    def _end_with(self, error: Error, reply: Reply | None, now: float) -> Step:
+        """`reply`: the error as its upstream's answer reads for the app, if there was one."""
+        tries = self.trace.attempts
+        if len(tries) > 1:
+            told = ", ".join(f"{a.upstream} {a.status or a.outcome}" for a in tries)
+            message = f"{error.message} (bridge: after {len(tries)} attempts: {told})"
+            error = replace(error, message=message)
+        if self._begun:
+            dialect = Translator(self.call.protocol, self.call.protocol, now=now)
+            return self._say(dialect.break_off(error), now, over=True)
+        if reply is None or len(tries) > 1:
+            status, body = encode_refusal(self.call.protocol, error)
+            headers = reply.headers if reply else []
+            kept = [(n, v) for n, v in headers if n.lower() not in FRAMED]
+            reply = Reply(status, [("content-type", JSON), *kept], body)
+        return self._reply(replace(reply, headers=self._marked(reply.headers, error, now)), now)
 
-    def _bodies(self) -> dict[str, str]:
-        """Both sides; where they are the same, the app's request and the upstream's answer only."""
-        bodies = {
-            "client_request": self.client_request,
-            "upstream_request": self.upstream_request,
-            "upstream_response": self.upstream_response,
-            "client_response": self.client_response,
-        }
-        texts = {name: kept.text() for name, kept in bodies.items() if kept.size}
-        if texts.get("client_response") == texts.get("upstream_response"):
-            texts.pop("client_response", None)
-        return texts
+    def _marked(self, headers: Headers, error: Error, now: float) -> Headers:
+        """How often it was tried, and an honest time to come back: when somebody is well again."""
+        tries = len(self.trace.attempts)
+        marks = [("x-bridge-attempts", str(tries))] if tries > 1 else []
+        seconds = ceil(self._router.recovery(self.route, now))
+        if error.kind in COMES_BACK and seconds and (tries > 1 or not _has(headers, "retry-after")):
+            headers = [(n, v) for n, v in headers if not n.lower().startswith("retry-after")]
+            marks.append(("retry-after", str(seconds)))
+        return [*headers, *marks]
 
-    def summary(self) -> str:
-        """One line for a person: where it went, what came of it, what was lost."""
-        last = self.attempts[-1] if self.attempts else None
-        line = f"{self.call.protocol}"
-        if self.upstream is not None:
-            line += f" -> {self.upstream.name} ({self.upstream.protocol})"
-        if last is not None and last.outcome not in ("ok", "pending"):
-            status = f" {last.status}" if last.status else ""
-            line += f" | {last.outcome}{status}: {last.reason[:200]}"
-        elif self.translator.finish_reason:
-            line += f" | {self.translator.finish_reason}"
-        if usage := self.translator.usage:
-            line += f" | {usage.input_tokens} in, {usage.output_tokens} out"
-        codes = dict.fromkeys(n.code for n in self.translator.notes if n.code != "hint_dropped")
-        return f"{line} | {', '.join(codes)}" if codes else line
+    def _reply(self, reply: Reply, now: float) -> Step:
+        self.trace.bodies.client_response.add(reply.body)
+        self.trace.finish(now)
+        return Done(reply)
 
-    def mark(self) -> str:
-        """mitmproxy's marker for the flow list; "" for a call with nothing to see."""
-        if self.attempts and self.attempts[-1].outcome not in ("ok", "pending"):
-            return ":red_circle:"
-        lost = any(CODES[note.code] == "lost" for note in self.translator.notes)
-        return ":orange_circle:" if lost else ""
+    def broke(self, reason: str, now: float, *, cancelled: bool) -> None:
+        """There will be no end: the app hung up (`cancelled`), or the call was killed."""
+        if self.trace.over:
+            return
+        if self._attempt is not None and self.trace.attempts[-1].outcome == "pending":
+            self.trace.close("cancelled" if cancelled else "cut", now, reason)
+            self._tell(Cancelled(), now)
+        self.trace.finish(now)
+
+    def head(self, now: float) -> Reply:
+        """What stands in front of a stream: status and headers."""
+        return Reply(200, self._reply_headers(EVENT_STREAM, now))
+
+    def _reply_headers(self, content_type: str, now: float) -> Headers:
+        """The upstream's headers for the app, with an answer that is framed anew."""
+        attempt = self._under_way
+        upstream = attempt.target.upstream
+        if upstream.protocol == self.call.protocol:
+            kept = same_protocol_response_headers(attempt.headers)
+        else:
+            by_name = {name.lower(): value for name, value in attempt.headers}
+            kept = response_headers(by_name, self.call.protocol, upstream.protocol, now)
+        kept = [(name, value) for name, value in kept if name.lower() != "content-type"]
+        return [("content-type", content_type), *kept, *FRAMING[content_type]]
+
+    @property
+    def _under_way(self) -> _Attempt:
+        assert self._attempt is not None
+        return self._attempt
+
+    # --- time
+
+    def wake_at(self) -> float:
+        """When to call `wake`, if nothing happens until then; infinity: never."""
+        if self.trace.over or self._attempt is None:
+            return inf
+        early = self._failover.early_stream
+        times = [self._deadline()]
+        if self._begun:
+            times.append(self._spoken + self._failover.ping_interval)
+        elif early and self.call.wants_stream:
+            times.append(self.trace.started + early)
+        return min(times)
+
+    def _deadline(self) -> float:
+        """When the attempt has been silent for too long."""
+        attempt, failover = self._under_way, self._failover
+        if not self.call.wants_stream and not attempt.status:
+            return attempt.started + failover.whole_timeout
+        waits = self.call.wants_stream and not self._committed
+        return attempt.heard + (failover.first_byte_timeout if waits else failover.idle_timeout)
+
+    def wake(self, now: float) -> Step:
+        """Time has passed."""
+        if self.trace.over or self._attempt is None:
+            return WAIT
+        if now >= self._deadline():
+            silent = now - self._attempt.heard
+            return self.lost(f"no data for {silent:.0f} s", now, outcome="timeout")
+        early = self._failover.early_stream
+        begins = early and self.call.wants_stream and now >= self.trace.started + early
+        if not self._begun and begins:
+            self._begun = True
+            return self._say(self.translator.ping(), now)
+        if self._begun and now >= self._spoken + self._failover.ping_interval:
+            return self._say(self.translator.ping(), now)
+        return WAIT
 
 
-STREAM_HEADERS: dict[str, Headers] = {
-    "text/event-stream": [("cache-control", "no-cache"), ("x-accel-buffering", "no")]
-}
+def _usefulness(failed: Failed) -> int:
+    """Less is more; what an upstream told comes before what the bridge had to guess."""
+    kind = failed.error.kind
+    place = USEFUL.index(kind) if kind in USEFUL else len(USEFUL)
+    return place + (len(USEFUL) if failed.reply is None and not failed.status else 0)
 
 
-def credential(upstream: Upstream) -> Headers:
-    """The upstream's own key as it wants it; none when it has none."""
-    if not upstream.api_keys:
-        return []
-    name, prefix = AUTH_HEADERS[upstream.auth]
-    return [(name, prefix + upstream.api_keys[0])]
-
-
-def _parse(body: bytes) -> tuple[Json, TransformError | None]:
-    try:
-        return loads(body), None
-    except ValueError as error:
-        return None, TransformError("", f"the body is not JSON: {error}")
-
-
-def _string(body: Json, key: str) -> str:
-    value = body.get(key) if isinstance(body, dict) else None
-    return value if isinstance(value, str) else ""
+def _has(headers: Headers, wanted: str) -> bool:
+    return any(name.lower() == wanted for name, _ in headers)
 
 
 def _request_id(headers: Headers) -> str | None:
     by_name = {name.lower(): value for name, value in headers}
     return by_name.get("request-id") or by_name.get("x-request-id")
-
-
-def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}

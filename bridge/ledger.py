@@ -4,7 +4,7 @@ In: the turn of each finished answer, under keys that the app's next request lea
 that turn. It lives in memory, bounded, and holds nothing of any header.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from hashlib import sha256
 
 from .bounded import Bounded, Bounds
@@ -17,6 +17,7 @@ class Ledger:
 
     def __init__(self, bounds: Bounds) -> None:
         self._kept = Bounded(bounds)
+        self._upstreams: set[str] = set()  # whose turns were recorded
 
     @property
     def size(self) -> int:
@@ -33,20 +34,24 @@ class Ledger:
         self._kept.expire(now)
         if turn is not None:
             native = turn.native
+            self._upstreams.add(upstream)
             fields = [native.protocol, native.blocks, native.upstream, native.model]
             self._kept.put(turn.keys, dumps(fields), now)
         for state in states:
             self._kept.put([_key_of(state)], upstream.encode(), now)
 
     def at(self, now: float) -> "Moment":
-        return Moment(self._kept, now)
+        return Moment(self._kept, self._upstreams, now)
 
 
 class Moment:
     """The ledger as it is at `now`."""
 
-    def __init__(self, kept: Bounded, now: float) -> None:
-        self._kept, self._now = kept, now
+    def __init__(self, kept: Bounded, upstreams: Set[str], now: float) -> None:
+        self._kept, self._upstreams, self._now = kept, upstreams, now
+
+    def knows(self, upstream: str) -> bool:
+        return upstream in self._upstreams
 
     def recall(self, keys: Iterable[bytes]) -> Native | None:
         found = (self._kept.get(key, self._now) for key in keys)

@@ -1,4 +1,4 @@
-"""One upstream: where it is, what it speaks, how it lets us in.
+"""One upstream: where it is, what it speaks, how it lets us in; and with one of its keys, a target.
 
 A single value on purpose: URL, path, key, model and dialect change together or not at all.
 """
@@ -50,6 +50,9 @@ class Upstream:
     api_keys: tuple[str, ...] = field(default=(), repr=False)  # none: the app's own, if same_origin
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     models: tuple[tuple[str, str], ...] = ()
+    max_in_flight: int | None = None  # requests at a time; None: any number
+    queue: float = 2.0  # seconds that a request waits for its turn
+    strict: bool | None = None  # refuse to lose content; None: as the route says
 
     @property
     def anthropic_version(self) -> str:
@@ -87,3 +90,23 @@ class Upstream:
     def same_origin(self, scheme: str, host: str, port: int) -> bool:
         """Whether what the app sends to that server may be sent here: its credentials above all."""
         return (scheme, host.lower(), port) == (self.scheme, self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request is sent to: an upstream with one key of its pool."""
+
+    upstream: Upstream
+    key: int = 0  # its place in `api_keys`; 0 also where there are none
+
+    @property
+    def api_key(self) -> str | None:
+        """None: the app's own."""
+        keys = self.upstream.api_keys
+        return keys[self.key] if keys else None
+
+    @property
+    def label(self) -> str:
+        """openai, or with a pool openai#2; never the key."""
+        name = self.upstream.name
+        return f"{name}#{self.key + 1}" if len(self.upstream.api_keys) > 1 else name

@@ -36,7 +36,13 @@ upstreams:
     profile: openai
     headers: {OpenAI-Organization: org-1, openai-project: "${PROJECT}"}
     auth: bearer
-  pool: {protocol: openai_chat, url: http://127.0.0.1:11434/v1, api_key: ["${ONE}", two]}
+  pool:
+    protocol: openai_chat
+    url: http://127.0.0.1:11434/v1
+    api_key: ["${ONE}", two]
+    max_in_flight: 2
+    queue: 500ms
+    strict: false
   tuned:
     protocol: anthropic_messages
     url: http://[::1]:8080/anthropic
@@ -55,13 +61,25 @@ routes:
       tokens_over: 100000
       has: [images, tools]
     upstreams: [pool, anthropic]
-  - upstreams: [anthropic, openai, tuned]
+  - name: everything else
+    upstreams: [anthropic, openai, tuned]
+    weights: {openai: 3, anthropic: 1}
+    sticky: true
+    strict: false
 failover:
   statuses: [429, 529]
+  errors: ["*policy*", "*org*"]
   connection_errors: 2
+  failures: 4
   cooldown: 1m
+  max_cooldown: 10m
   first_byte_timeout: 500ms
+  whole_timeout: 20
   idle_timeout: 30
+  max_attempts: 3
+  max_time: 90
+  early_stream: 8s
+  ping_interval: 10
   health_check: {interval: 0.5, timeout: 2s, path: /health}
 strict: true
 ledger: {max_bytes: 1MB, max_age: 1h}
@@ -119,6 +137,9 @@ def test_everything() -> None:
         auth="bearer",
         profile=COMPATIBLE["openai_chat"],
         api_keys=("one", "two"),
+        max_in_flight=2,
+        queue=0.5,
+        strict=False,
     )
     tuned = Upstream(
         "tuned",
@@ -152,14 +173,29 @@ def test_everything() -> None:
         upstreams={"anthropic": anthropic, "openai": openai, "pool": pool, "tuned": tuned},
         routes=(
             Route("routes[0]", small, (pool, anthropic)),
-            Route("routes[1]", Match(), (anthropic, openai, tuned)),
+            Route(
+                "everything else",
+                Match(),
+                (anthropic, openai, tuned),
+                weights=(("openai", 3), ("anthropic", 1)),
+                sticky=True,
+                strict=False,
+            ),
         ),
         failover=Failover(
             statuses=frozenset({429, 529}),
+            errors=("*policy*", "*org*"),
             connection_errors=2,
+            failures=4,
             cooldown=60.0,
+            max_cooldown=600.0,
             first_byte_timeout=0.5,
+            whole_timeout=20.0,
             idle_timeout=30.0,
+            max_attempts=3,
+            max_time=90.0,
+            early_stream=8.0,
+            ping_interval=10.0,
             health_check=HealthCheck(interval=0.5, timeout=2.0, path="/health"),
         ),
         strict=True,
@@ -177,10 +213,18 @@ def test_everything_has_a_default() -> None:
         routes=(),
         failover=Failover(
             statuses=frozenset({408, 429, 500, 502, 503, 504, 529}),
+            errors=(),
             connection_errors=3,
+            failures=3,
             cooldown=300.0,
+            max_cooldown=3600.0,
             first_byte_timeout=60.0,
+            whole_timeout=600.0,
             idle_timeout=120.0,
+            max_attempts=6,
+            max_time=300.0,
+            early_stream=None,
+            ping_interval=15.0,
             health_check=HealthCheck(interval=60.0, timeout=10.0, path="/v1/models"),
         ),
         strict=False,
@@ -202,6 +246,27 @@ def test_a_section_may_be_left_empty(text: str) -> None:
 def test_an_empty_list_is_not_the_default() -> None:
     config = parse("{intercept: {hosts: []}, failover: {statuses: []}}", "config.yaml", {})
     assert (config.intercept.hosts, config.failover.statuses) == ((), frozenset())
+
+
+def test_an_upstream_and_a_route_have_defaults_too() -> None:
+    config = parse(f"{B}\nroutes: [{{upstreams: [a]}}]", "config.yaml", {})
+    a, [route] = config.upstreams["a"], config.routes
+    assert (a.max_in_flight, a.queue, a.strict) == (None, 2.0, None)
+    assert (route.name, route.weights, route.sticky, route.strict) == ("routes[0]", (), False, None)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        pytest.param("first_byte_timeout: 30s", (300.0, None), id="ten times the first byte"),
+        pytest.param("whole_timeout: 30s", (30.0, None), id="or as given"),
+        pytest.param("early_stream: 5s", (600.0, 5.0), id="a stream that begins early"),
+        pytest.param("early_stream: off", (600.0, None), id="or not"),
+    ],
+)
+def test_timeouts(text: str, expected: tuple[float, float | None]) -> None:
+    failover = parse(f"failover: {{{text}}}", "config.yaml", {}).failover
+    assert (failover.whole_timeout, failover.early_stream) == expected
 
 
 @pytest.mark.parametrize(
@@ -226,23 +291,6 @@ def test_urls(url: str, expected: tuple[str, str, int, str]) -> None:
 )
 def test_names_of_upstreams(name: str) -> None:
     assert list(upstreams(f"{{'{name}': {{protocol: openai_chat, url: http://h}}}}")) == [name]
-
-
-@pytest.mark.parametrize(
-    "host, covered",
-    [
-        ("api.openai.com", True),
-        ("API.OPENAI.COM", True),
-        ("eu.example.com", True),
-        ("example.com", False),
-        ("api.openai.com.evil.test", False),
-    ],
-)
-def test_intercepted_hosts(host: str, covered: bool) -> None:
-    intercept = parse(
-        "intercept: {hosts: [api.openai.com, '*.example.com']}", "config.yaml", {}
-    ).intercept
-    assert intercept.covers(host) is covered
 
 
 # Disabled upstreams
@@ -271,6 +319,11 @@ def test_an_upstream_is_disabled_with_one_line_however_many_variables_are_missin
         "config.yaml: upstreams.b: is disabled, environment variable B_HOST is not set",
         "config.yaml: routes[1]: is dropped, all its upstreams are disabled",
     )
+
+
+def test_nor_does_one_that_is_disabled_have_a_weight() -> None:
+    text = THREE.replace("upstreams: [a, c, b]", "{upstreams: [a, c, b], weights: {a: 1, c: 2}}")
+    assert parse(text, "config.yaml", {}).routes[0].weights == (("c", 2),)
 
 
 def test_nothing_is_disabled_when_all_variables_are_set() -> None:
@@ -323,13 +376,13 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
             f"{A}, apikey: x}}}}",
             [
                 "upstreams.a.apikey: is not a known key: protocol, url, api_key, models, profile, "
-                "headers, auth, anthropic_version, max_tokens_default"
+                "headers, auth, anthropic_version, max_tokens_default, max_in_flight, queue, strict"
             ],
             id="unknown key of an upstream, its value unsaid",
         ),
         pytest.param(
             f"{B}\nroutes: [{{to: [a], upstreams: [a]}}]",
-            ["routes[0].to: is not a known key: match, upstreams"],
+            ["routes[0].to: is not a known key: match, upstreams, weights, name, sticky, strict"],
             id="unknown key of a route",
         ),
         pytest.param(
@@ -343,8 +396,9 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
         pytest.param(
             "failover: {retries: 3, health_check: {url: x}}",
             [
-                "failover.retries: is not a known key: connection_errors, cooldown, "
-                "first_byte_timeout, idle_timeout, statuses, health_check",
+                "failover.retries: is not a known key: connection_errors, failures, cooldown, "
+                "max_cooldown, first_byte_timeout, whole_timeout, idle_timeout, max_attempts, "
+                "max_time, early_stream, ping_interval, statuses, errors, health_check",
                 "failover.health_check.url: is not a known key: interval, timeout, path",
             ],
             id="unknown keys of failover",
@@ -589,6 +643,67 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
                 "failover.statuses[2]: 600 is not a whole number, 400 to 599",
             ],
             id="numbers",
+        ),
+        pytest.param(
+            "failover: {whole_timeout: 0, max_time: 0, ping_interval: 0, early_stream: true,"
+            " max_cooldown: x}",
+            [
+                f'failover.max_cooldown: "x" {DURATION}',
+                "failover.whole_timeout: 0 is not a duration above 0",
+                "failover.max_time: 0 is not a duration above 0",
+                f"failover.early_stream: true {DURATION}",
+                "failover.ping_interval: 0 is not a duration above 0",
+            ],
+            id="more durations",
+        ),
+        pytest.param(
+            "failover: {cooldown: 5m, max_cooldown: 1m}",
+            ["failover.max_cooldown: is less than the cooldown, 300 s"],
+            id="a cap below the cooldown",
+        ),
+        pytest.param(
+            "failover: {failures: 0, max_attempts: 0, errors: [1, '']}",
+            [
+                "failover.failures: 0 is not a whole number, 1 or more",
+                "failover.max_attempts: 0 is not a whole number, 1 or more",
+                "failover.errors[0]: 1 is not text; put it in quotes",
+                'failover.errors[1]: "" is empty',
+            ],
+            id="counts and messages",
+        ),
+        pytest.param(
+            f"{A}, max_in_flight: 0, queue: soon, strict: 1, protocol: x}}}}",
+            [
+                "upstreams.a.protocol: is given twice, in line 1",
+                'upstreams.a.protocol: "x" is not one of '
+                "anthropic_messages, openai_chat, openai_responses",
+                "upstreams.a.max_in_flight: 0 is not a whole number, 1 or more",
+                f'upstreams.a.queue: "soon" {DURATION}',
+                "upstreams.a.strict: 1 is not true or false",
+            ],
+            id="limits of an upstream, beside other mistakes",
+        ),
+        pytest.param(
+            f'{B}\nroutes: [{{upstreams: [a], name: "a\\nb", sticky: 1, strict: 2, weights: '
+            "{a: 0, b: 1}}]",
+            [
+                "routes[0].weights.a: 0 is not a whole number, 1 or more",
+                "routes[0].weights.b: is no upstream of this route: a",
+                'routes[0].name: "a\\nb" is not one line of text',
+                "routes[0].sticky: 1 is not true or false",
+                "routes[0].strict: 2 is not true or false",
+            ],
+            id="options of a route",
+        ),
+        pytest.param(
+            f"{B}\nroutes: [{{upstreams: [a], name: x}}, {{upstreams: [b], name: x}}]",
+            ['routes[1].name: "x" is the name of an earlier route'],
+            id="two routes of one name",
+        ),
+        pytest.param(
+            f"{B}\nroutes: [{{upstreams: [a], name: 'routes[1]'}}, {{upstreams: [b]}}]",
+            ['routes[1].name: "routes[1]" is the name of an earlier route'],
+            id="a route that has the name of another's place",
         ),
         pytest.param(
             "{ledger: {max_bytes: lots, max_age: 0}, store: true}",

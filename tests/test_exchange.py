@@ -1,286 +1,634 @@
+"""One call told as a story: what is sent, what comes back, what the app gets, and when."""
+
 import json
+from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import pytest
 
+from bridge.bounded import Bounds
+from bridge.call import Call
 from bridge.config import parse
-from bridge.exchange import KEPT_BYTES, Call, Exchange, Kept
+from bridge.exchange import Exchange
 from bridge.health import Answered, Cancelled, ConnectionFailed, Outcome
-from bridge.routing import Router
+from bridge.ledger import Ledger
+from bridge.routing import Router, Target
+from bridge.steps import AGAIN, WAIT, Done, Reply, Say, Step
 from bridge.transform import TransformError
-from bridge.upstream import Upstream
 
-CONFIG = """
-upstreams:
-  chat:
-    protocol: openai_chat
-    url: https://chat.example/v1
-    api_key: upstream-key
-    models: {"claude-*": gpt-x}
-    headers: {openai-organization: org}
-  own: {protocol: anthropic_messages, url: https://api.anthropic.com}
-  other: {protocol: anthropic_messages, url: https://other.example/anthropic, api_key: other-key}
-routes:
-  - {match: {model: claude-own}, upstreams: [own]}
-  - {match: {model: claude-other}, upstreams: [other]}
-  - {match: {has: [images]}, upstreams: [own]}
-  - {match: {thinking: true}, upstreams: [other]}
-  - {match: {tokens_over: 1000}, upstreams: [other]}
-  - {match: {protocol: anthropic_messages, header: {x-app: "cl*"}}, upstreams: [chat]}
-"""
+CONFIG: dict[str, Any] = {
+    "upstreams": {
+        "chat": {
+            "protocol": "openai_chat",
+            "url": "https://chat.example/v1",
+            "api_key": "chat-key",
+            "models": {"claude-*": "gpt-x"},
+        },
+        "own": {"protocol": "anthropic_messages", "url": "https://api.anthropic.com"},
+    },
+    "routes": [{"upstreams": ["chat", "own"], "name": "main"}],
+    "failover": {
+        "first_byte_timeout": 60,
+        "idle_timeout": 120,
+        "ping_interval": 15,
+        "health_check": {"interval": 0},
+    },
+}
+HEADERS = (("X-Api-Key", "app-key"), ("Anthropic-Version", "2023-06-01"))
+SSE = [("content-type", "text/event-stream")]
+JSON = [("content-type", "application/json"), ("x-request-id", "req_1")]
 
-HEADERS = (("X-Api-Key", "app-key"), ("x-app", "cli"), ("Anthropic-Version", "2026-10-21"))
 
-
-class Recorder:
+class Told:
     """Takes what the router would be told."""
 
     def __init__(self) -> None:
         self.outcomes: list[tuple[str, Outcome]] = []
 
-    def __call__(self, upstream: Upstream, outcome: Outcome, now: float) -> None:
-        self.outcomes.append((upstream.name, outcome))
+    def __call__(
+        self, target: Target, outcome: Outcome, now: float, *, started: float, model: str
+    ) -> None:
+        self.outcomes.append((target.label, outcome))
 
 
-def body(model: str = "claude-x", **fields: Any) -> bytes:
+def body(**fields: Any) -> bytes:
     messages = [{"role": "user", "content": "hi"}]
-    return json.dumps({"model": model, "max_tokens": 9, "messages": messages, **fields}).encode()
+    return json.dumps(
+        {"model": "claude-x", "max_tokens": 9, "messages": messages, **fields}
+    ).encode()
 
 
-def exchange(
-    content: bytes, path: str = "/v1/messages?beta=true", strict: bool = False
-) -> tuple[Exchange, Recorder]:
-    told = Recorder()
-    call = Call("anthropic_messages", "https", "api.anthropic.com", 443, path, HEADERS, content)
-    router = Router(parse(CONFIG, "c", {}))
-    return Exchange(call, router, told, key=b"k", strict=strict, now=100.0), told
+def opened(
+    content: bytes = b"", ledger: Ledger | None = None, resends: bool = True, **config: Any
+) -> tuple[Exchange, Told]:
+    failover = {**CONFIG["failover"], **config.pop("failover", {})}
+    parsed = parse(json.dumps({**CONFIG, **config, "failover": failover}), "c", {})
+    call = Call(
+        "anthropic_messages",
+        "https",
+        "api.anthropic.com",
+        443,
+        "/v1/messages",
+        HEADERS,
+        content or body(stream=True),
+    )
+    router, told = Router(parsed), Told()
+    choice = router.candidates(call.facts(router.asks), 100.0)
+    assert choice
+    made = Exchange(
+        call,
+        choice,
+        router,
+        parsed.failover,
+        told,
+        key=b"k",
+        strict=parsed.strict,
+        ledger=ledger,
+        resends=resends,
+        now=100.0,
+    )
+    return made, told
 
 
+def begun(made: Exchange, now: float = 100.0) -> str:
+    """The next attempt; who is asked."""
+    target = made.next_target(now)
+    assert target and made.next_attempt(target, now)
+    return target.label
+
+
+def chunk(finish: str | None = None, **delta: Any) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return b"data: " + json.dumps({"id": "1", "model": "g", "choices": [choice]}).encode() + b"\n\n"
+
+
+ROLE, TEXT, END = chunk(role="assistant"), chunk(content="yes"), chunk("stop")
+DONE = b"data: [DONE]\n\n"
+THOUGHT = chunk(reasoning_content="hm")
 ANSWER = {
     "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "gpt-x",
-    "choices": [
-        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "yes"}}
-    ],
+    "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "yes"}}],
     "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
 }
 
 
-@pytest.mark.parametrize(
-    "fields, upstream",
-    [
-        pytest.param({"model": "claude-own"}, "own", id="by model"),
-        pytest.param({}, "chat", id="by header"),
-        pytest.param(
-            {"thinking": {"type": "enabled", "budget_tokens": 1024}}, "other", id="by thinking"
-        ),
-        pytest.param({"system": "x" * 5000}, "other", id="by size"),
-        pytest.param(
-            {
-                "messages": [
-                    {
-                        "role": "user",
-                        "content": [
-                            {"type": "image", "source": {"type": "url", "url": "https://a/b"}}
-                        ],
-                    }
-                ]
-            },
-            "own",
-            id="by images",
-        ),
-    ],
-)
-def test_the_route_is_chosen_by_what_the_request_is(fields: dict[str, Any], upstream: str) -> None:
-    made, _ = exchange(body(**fields))
-    assert made.choice and made.choice.upstreams[0].name == upstream
+def said(step: Step) -> str:
+    assert isinstance(step, Say)
+    return b"".join(step.pieces).decode()
 
 
-def test_another_protocol_gets_its_own_path_model_key_and_headers() -> None:
-    made, _ = exchange(body())
-    out = made.next_attempt(100.0)
-    assert out.path == "/v1/chat/completions"
-    assert json.loads(out.body)["model"] == "gpt-x"
-    assert dict(out.headers) == {
-        "content-type": "application/json",
-        "accept": "application/json, text/event-stream",
-        "accept-encoding": "identity",
-        "user-agent": "llm-bridge",
-        "authorization": "Bearer upstream-key",
-        "openai-organization": "org",
-    }
+# --- an answer
 
 
-def test_the_apps_own_host_gets_what_the_app_sent() -> None:
-    content = body("claude-own")
-    made, _ = exchange(content)
-    out = made.next_attempt(100.0)
-    assert out.body is content
-    assert out.path == "/v1/messages?beta=true"
-    assert out.headers == [*HEADERS, ("accept-encoding", "identity")]
-
-
-def test_another_host_of_the_same_protocol_gets_the_protocols_headers_only() -> None:
-    made, _ = exchange(body("claude-other"))
-    out = made.next_attempt(100.0)
-    assert out.path == "/anthropic/v1/messages?beta=true"
-    headers = dict(out.headers)
-    assert headers["anthropic-version"] == "2026-10-21"
-    assert headers["x-api-key"] == "other-key" and "x-app" not in headers
-
-
-def test_a_whole_answer_and_what_the_flow_says_of_it() -> None:
-    made, told = exchange(body())
-    made.next_attempt(100.5)
-    made.answered(200, 101.0)
-    reply = made.whole(200, [("x-request-id", "req_1")], json.dumps(ANSWER).encode(), 102.0)
-    assert reply.status == 200 and ("request-id", "req_1") in reply.headers
-    assert json.loads(reply.body)["content"] == [{"type": "text", "text": "yes"}]
-    assert told.outcomes == [("chat", Answered(200))]
-    record = made.metadata()
-    assert record["model"] == {"asked": "claude-x", "used": "gpt-x"}
-    assert record["attempts"] == [
-        {
-            "upstream": "chat",
-            "started": 0.5,
-            "outcome": "ok",
-            "status": 200,
-            "reason": "",
-            "duration": 1.5,
-        }
-    ]
+def test_a_whole_answer_and_what_is_left_of_it() -> None:
+    made, told = opened(body())
+    assert begun(made, 100.5) == "chat"
+    assert not made.answered(200, JSON, 101.0)
+    step = made.whole(json.dumps(ANSWER).encode(), 102.0)
+    assert isinstance(step, Done) and step.reply.status == 200
+    assert ("request-id", "req_1") in step.reply.headers
+    assert json.loads(step.reply.body)["content"] == [{"type": "text", "text": "yes"}]
+    assert told.outcomes == [("chat", Answered(200))] and made.trace.over
+    record = made.trace.metadata()
+    assert record["model"] == {"asked": "claude-x", "used": "gpt-x"} and record["route"] == "main"
     assert record["timing"] == {"first_byte": 1.0, "last": 2.0}
-    assert record["usage"]["input_tokens"] == 3 and record["stop"] == "stop"
     assert set(record["bodies"]) == {
         "client_request", "upstream_request", "upstream_response", "client_response"
     }  # fmt: skip
-    assert made.summary() == "anthropic_messages -> chat (openai_chat) | stop | 3 in, 2 out"
-    assert made.mark() == "" and made.over
 
 
-def test_an_error_inside_a_200_gets_its_status_and_a_mark() -> None:
-    made, _ = exchange(body())
-    made.next_attempt(100.0)
-    made.answered(200, 101.0)
-    error = {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}
-    reply = made.whole(200, [], json.dumps(error).encode(), 102.0)
-    assert (reply.status, json.loads(reply.body)["error"]["type"]) == (429, "rate_limit_error")
-    assert made.mark() == ":red_circle:" and "slow down" in made.summary()
+@pytest.mark.parametrize(
+    "content, status, headers, streams",
+    [
+        pytest.param(body(stream=True), 200, SSE, True, id="a stream"),
+        pytest.param(body(stream=True), 200, [], True, id="no content type"),
+        pytest.param(body(stream=True), 200, JSON, False, id="JSON is taken whole"),
+        pytest.param(body(stream=True), 500, SSE, False, id="an error"),
+        pytest.param(body(), 200, SSE, False, id="not asked for"),
+    ],
+)
+def test_what_is_taken_piece_by_piece(
+    content: bytes, status: int, headers: Any, streams: bool
+) -> None:
+    made, _ = opened(content)
+    begun(made)
+    assert made.answered(status, headers, 101.0) is streams
 
 
-def test_lost_content_is_marked_and_strict_refuses_it() -> None:
-    orphan = {"type": "tool_result", "tool_use_id": "t", "content": "4"}
-    lossy = body(messages=[{"role": "user", "content": [orphan]}])
-    made, _ = exchange(lossy)
-    made.next_attempt(100.0)
-    assert made.mark() == ":orange_circle:" and "orphan_tool_result" in made.summary()
-    strict, _ = exchange(lossy, strict=True)
-    with pytest.raises(TransformError, match="strict") as caught:
-        strict.next_attempt(100.0)
-    reply = strict.refuse(caught.value, 101.0)
-    assert reply.status == 400 and "orphan_tool_result" in reply.body.decode()
-    assert strict.metadata()["attempts"][0]["outcome"] == "refused"
+def test_a_stream_is_held_until_there_is_something_in_it() -> None:
+    made, told = opened()
+    begun(made)
+    made.answered(200, SSE, 101.0)
+    assert made.take(ROLE, 101.5) == WAIT
+    first = said(made.take(TEXT, 102.0))
+    assert "message_start" in first and "yes" in first
+    assert made.head(102.0).headers[0] == ("content-type", "text/event-stream")
+    assert "content_block_stop" in said(made.take(END, 103.0))
+    assert "message_stop" in said(made.take(DONE, 103.5)) and not made.trace.over
+    assert made.take(b"", 104.0) == Say([], over=True)
+    assert told.outcomes == [("chat", Answered(200))]
+    assert made.trace.timing.first_content == 2.0
 
 
-def test_a_body_that_is_not_json_is_refused_before_anything_is_sent() -> None:
-    made, told = exchange(b"{", path="/v1/messages")
-    assert made.choice is not None
-    with pytest.raises(TransformError, match="JSON") as caught:
-        made.next_attempt(100.0)
-    assert made.refuse(caught.value, 101.0).status == 400
-    assert told.outcomes == [] and made.over
+def test_reasoning_is_provisional_for_ten_seconds() -> None:
+    made, _ = opened()
+    begun(made)
+    made.answered(200, SSE, 101.0)
+    assert made.take(THOUGHT, 102.0) == made.take(THOUGHT, 111.9) == WAIT
+    assert "hm" in said(made.take(THOUGHT, 112.1))
+    step = made.lost("reset", 113.0)
+    assert isinstance(step, Say) and step.over and "event: error" in said(step)
+
+
+def test_what_comes_for_a_stream_as_one_body_is_streamed() -> None:
+    made, _ = opened()
+    begun(made)
+    made.answered(200, JSON, 101.0)
+    step = made.whole(json.dumps(ANSWER).encode(), 102.0)
+    assert isinstance(step, Done) and step.reply.body.endswith(b'{"type":"message_stop"}\n\n')
+
+
+# --- another upstream
+
+FAILURES: dict[str, tuple[Callable[[Exchange], Step], Outcome, str]] = {
+    "an error status": (
+        lambda made: (made.answered(529, JSON, 101.0), made.whole(b"{}", 102.0))[1],
+        Answered(529, None, "overloaded"),
+        "error",
+    ),
+    "a limit with its time": (
+        lambda made: (made.answered(429, [("Retry-After", "7")], 101.0), made.whole(b"", 102.0))[1],
+        Answered(429, 7.0, "rate_limit"),
+        "error",
+    ),
+    "no connection": (
+        lambda made: made.lost("refused", 101.0),
+        ConnectionFailed("refused"),
+        "unreachable",
+    ),
+    "an error in the stream": (
+        lambda made: (
+            made.answered(200, SSE, 101.0),
+            made.take(ROLE + b'data: {"error": {"code": 503, "message": "busy"}}\n\n', 102.0),
+        )[1],
+        Answered(503, None, "server"),
+        "error",
+    ),
+    "a cut before content": (
+        lambda made: (made.answered(200, SSE, 101.0), made.lost("reset", 102.0))[1],
+        Answered(502, None, "server"),
+        "cut",
+    ),
+    "an empty stream": (
+        lambda made: (made.answered(200, SSE, 101.0), made.take(b"", 102.0))[1],
+        Answered(502, None, "server"),
+        "error",
+    ),
+    "silence": (
+        lambda made: made.wake(160.0),
+        ConnectionFailed("no data for 60 s"),
+        "timeout",
+    ),
+}
+
+
+@pytest.mark.parametrize("happens, outcome, name", FAILURES.values(), ids=FAILURES)
+def test_a_failure_before_content_is_another_upstreams_turn(
+    happens: Callable[[Exchange], Step], outcome: Outcome, name: str
+) -> None:
+    made, told = opened()
+    begun(made)
+    assert happens(made) == AGAIN
+    assert told.outcomes == [("chat", outcome)]
+    assert made.trace.attempts[0].outcome == name
+    assert begun(made, 161.0) == "own"
+    made.answered(200, SSE, 162.0)
+    assert made.failed[0].label == "chat" and made.failed[0].sent
+
+
+def test_the_next_upstream_gets_the_apps_own_request() -> None:
+    content = body()
+    made, _ = opened(content)
+    begun(made)
+    made.lost("refused", 101.0)
+    target = made.next_target(102.0)
+    assert target
+    sent = made.next_attempt(target, 102.0)
+    assert sent and sent.body is content
+    assert ("X-Api-Key", "app-key") in sent.headers and sent.path == "/v1/messages"
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_the_apps_own_mistake_is_told_to_it(status: int) -> None:
+    made, _ = opened()
+    begun(made)
+    made.answered(status, JSON, 101.0)
+    step = made.whole(b'{"error": {"message": "bad field", "param": "x"}}', 102.0)
+    assert isinstance(step, Done) and step.reply.status == status
+    assert json.loads(step.reply.body)["error"]["message"] == "bad field"
+    assert made.trace.over and made.trace.attempts[0].outcome == "error"
+
+
+def exhausted(made: Exchange, now: float = 110.0) -> Reply:
+    assert made.next_target(now) is None
+    step = made.exhausted(now)
+    assert isinstance(step, Done) and made.ending == step
+    return step.reply
+
+
+def test_the_error_of_a_single_upstream_is_told_as_it_came() -> None:
+    made, _ = opened(routes=[{"upstreams": ["own"]}])
+    begun(made)
+    made.answered(529, [("request-id", "req_1"), ("content-type", "application/json")], 101.0)
+    told = b'{"type":"error","error":{"type":"overloaded_error","message":"full"},"x":1}'
+    assert made.whole(told, 102.0) == AGAIN
+    reply = exhausted(made)
+    assert (reply.status, reply.body) == (529, told) and ("request-id", "req_1") in reply.headers
+    assert "x-bridge-attempts" not in dict(reply.headers)
+
+
+def test_of_several_errors_the_most_useful_is_told_with_how_often_it_was_tried() -> None:
+    made, _ = opened()
+    begun(made)
+    made.answered(429, [*JSON, ("retry-after", "600")], 101.0)
+    made.whole(b'{"error": {"message": "slow down", "code": "rate_limit_exceeded"}}', 102.0)
+    begun(made, 103.0)
+    made.lost("refused", 104.0)
+    reply = exhausted(made)
+    told = json.loads(reply.body)["error"]
+    assert reply.status == 429 and told["type"] == "rate_limit_error"
+    assert told["message"] == "slow down (bridge: after 2 attempts: chat 429, own unreachable)"
+    headers = dict(reply.headers)
+    assert headers["x-bridge-attempts"] == "2" and headers["request-id"] == "req_1"
+    assert "retry-after" not in headers or int(headers["retry-after"]) <= 600
+
+
+def test_attempts_and_time_are_bounded() -> None:
+    made, _ = opened(failover={"max_attempts": 1})
+    begun(made)
+    made.lost("refused", 101.0)
+    assert exhausted(made).status == 502
+    late, _ = opened(failover={"max_time": 5})
+    begun(late)
+    late.lost("refused", 105.5)
+    assert late.next_target(105.5) is None
+
+
+def test_who_has_too_much_to_do_is_passed_over() -> None:
+    made, told = opened()
+    target = made.next_target(100.0)
+    assert target
+    made.busy(target, 102.0)
+    assert begun(made, 102.0) == "own" and told.outcomes == []
+    made.lost("refused", 103.0)
+    assert exhausted(made).status == 529
+
+
+# --- what cannot be sent
+
+DOCUMENT = {"type": "document", "source": {"type": "url", "url": "https://x.test/a.pdf"}}
+
+
+def test_what_one_protocol_cannot_say_another_may() -> None:
+    made, told = opened(body(messages=[{"role": "user", "content": [DOCUMENT]}]))
+    target = made.next_target(100.0)
+    assert target and made.next_attempt(target, 100.0) is None
+    assert begun(made) == "own" and told.outcomes == []
+    assert [a.outcome for a in made.trace.attempts] == ["refused", "pending"]
+
+
+def test_what_nobody_can_be_told_is_refused() -> None:
+    content = body(messages=[{"role": "user", "content": [DOCUMENT]}])
+    made, _ = opened(content, routes=[{"upstreams": ["chat"]}])
+    target = made.next_target(100.0)
+    assert target and made.next_attempt(target, 100.0) is None
+    reply = exhausted(made)
+    assert reply.status == 400 and b"document_url_unsupported" in reply.body
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"model": "m"}'])
+def test_what_is_malformed_is_refused_at_once(content: bytes) -> None:
+    made, told = opened(content)
+    with pytest.raises(TransformError) as caught:
+        target = made.next_target(100.0)
+        assert target
+        made.next_attempt(target, 100.0)
+    step = made.refuse(caught.value, 101.0)
+    assert isinstance(step, Done) and step.reply.status == 400
+    assert told.outcomes == [] and made.trace.over
+
+
+ORPHAN = {"type": "tool_result", "tool_use_id": "t", "content": "4"}
+LOSSY = body(messages=[{"role": "user", "content": [ORPHAN]}])
+
+
+@pytest.mark.parametrize(
+    "everywhere, route, upstream, refused",
+    [
+        (False, None, None, False),
+        (True, None, None, True),
+        (True, False, None, False),
+        (False, True, None, True),
+        (False, True, False, False),
+        (False, None, True, True),
+    ],
+)
+def test_strict_counts_nearest_to_the_upstream(
+    everywhere: bool, route: bool | None, upstream: bool | None, refused: bool
+) -> None:
+    chat = {**CONFIG["upstreams"]["chat"], "strict": upstream}
+    made, _ = opened(
+        LOSSY,
+        strict=everywhere,
+        upstreams={**CONFIG["upstreams"], "chat": chat},
+        routes=[{"upstreams": ["chat"], "strict": route}],
+    )
+    target = made.next_target(100.0)
+    assert target and (made.next_attempt(target, 100.0) is None) is refused
+    if refused:
+        assert b"strict" in exhausted(made).body
+    else:
+        assert made.trace.mark() == ":orange_circle:"
+
+
+# --- behind the first content
+
+
+def committed(**config: Any) -> tuple[Exchange, Told]:
+    made, told = opened(**config)
+    begun(made)
+    made.answered(200, SSE, 101.0)
+    said(made.take(ROLE + TEXT, 102.0))
+    return made, told
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        pytest.param(lambda made: made.lost("reset", 103.0), id="a lost connection"),
+        pytest.param(lambda made: made.take(b"", 103.0), id="an end too early"),
+        pytest.param(
+            lambda made: made.take(b'data: {"error": {"message": "x"}}\n\n', 103.0), id="an error"
+        ),
+        pytest.param(lambda made: made.wake(222.0), id="silence"),
+    ],
+)
+def test_a_failure_is_told_in_the_dialect_and_ends_the_stream(
+    happens: Callable[[Exchange], Step],
+) -> None:
+    made, told = committed()
+    step = happens(made)
+    assert isinstance(step, Say) and step.over and "event: error" in said(step)
+    assert "message_stop" not in said(step) and made.trace.over
+    assert len(told.outcomes) == 1 and made.trace.attempts[0].outcome == "cut"
+
+
+def test_a_connection_that_goes_behind_the_end_was_no_failure() -> None:
+    made, _ = committed()
+    assert "message_stop" in said(made.take(END + DONE, 103.0))
+    assert made.lost("reset", 104.0) == Say([], over=True)
+    assert made.trace.attempts[0].outcome == "ok"
+
+
+# --- time
+
+
+def test_when_it_wants_to_be_woken() -> None:
+    made, _ = opened()
+    assert made.wake_at() == inf
+    begun(made)
+    assert made.wake_at() == 160.0
+    made.answered(200, SSE, 110.0)
+    assert made.wake_at() == 170.0
+    made.take(ROLE, 120.0)
+    assert made.wake_at() == 180.0
+    made.take(TEXT, 130.0)
+    assert made.wake_at() == 145.0  # a ping
+    assert made.wake(140.0) == WAIT
+    assert said(made.wake(145.0)) == 'event: ping\ndata: {"type":"ping"}\n\n'
+    assert made.wake_at() == 160.0
+    made.take(b": comment\n\n", 200.0)
+    assert made.wake_at() == 175.0 or made.wake_at() == 215.0
+    made.broke("gone", 201.0, cancelled=True)
+    assert made.wake_at() == inf and made.wake(300.0) == WAIT
+
+
+def test_an_upstreams_pings_are_no_data() -> None:
+    made, _ = committed()
+    for now in range(110, 222, 10):
+        made.take(b": still there\n\n", now)
+    step = made.wake(222.5)
+    assert isinstance(step, Say) and step.over and "no data for" in said(step)
+
+
+@pytest.mark.parametrize(
+    "answered, received, wakes",
+    [
+        pytest.param(False, None, 700.0, id="a whole answer may take ten times as long"),
+        pytest.param(True, None, 221.0, id="but not stall in its body"),
+        pytest.param(True, 150.0, 270.0, id="where what comes is counted"),
+    ],
+)
+def test_time_for_a_whole_answer(answered: bool, received: float | None, wakes: float) -> None:
+    made, _ = opened(body())
+    begun(made)
+    if answered:
+        made.answered(200, JSON, 101.0)
+    if received:
+        made.received(received)
+    assert made.wake_at() == wakes
+    assert made.wake(wakes) == AGAIN
+
+
+def test_an_early_stream_says_something_and_goes_on_trying() -> None:
+    made, _ = opened(failover={"early_stream": 20})
+    begun(made)
+    assert made.wake_at() == 120.0
+    assert said(made.wake(120.0)) == ": keepalive\n\n"
+    assert made.wake_at() == 135.0
+    assert made.lost("reset", 130.0) == AGAIN
+    begun(made, 131.0)
+    made.answered(200, JSON, 132.0)
+    answer = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "so"}]}
+    step = made.whole(json.dumps({**answer, "id": "m", "model": "c"}).encode(), 133.0)
+    assert isinstance(step, Say) and step.over and '"so"' in said(step)
+
+
+def test_an_early_stream_ends_with_an_error_of_the_dialect() -> None:
+    made, _ = opened(failover={"early_stream": 20}, routes=[{"upstreams": ["chat"]}])
+    begun(made)
+    made.wake(120.0)
+    made.lost("reset", 130.0)
+    step = made.exhausted(131.0)
+    assert isinstance(step, Say) and step.over and said(step).startswith("event: error")
+
+
+# --- the end
 
 
 @pytest.mark.parametrize(
     "cancelled, outcome, name",
     [
         pytest.param(True, Cancelled(), "cancelled", id="the app hung up"),
-        pytest.param(False, ConnectionFailed("reset"), "unreachable", id="the upstream did"),
+        pytest.param(False, Cancelled(), "cut", id="the call was killed"),
     ],
 )
-def test_a_connection_that_goes_before_the_answer(
-    cancelled: bool, outcome: Outcome, name: str
-) -> None:
-    made, told = exchange(body())
-    made.next_attempt(100.0)
-    made.broke("reset", 103.0, cancelled=cancelled)
-    assert told.outcomes == [("chat", outcome)]
-    attempt = made.metadata()["attempts"][0]
-    assert (attempt["outcome"], attempt["reason"], attempt["duration"]) == (name, "reset", 3.0)
-    made.broke("again", 104.0, cancelled=False)  # the late end of what is over
-    assert len(told.outcomes) == 1
+def test_a_call_that_has_no_end(cancelled: bool, outcome: Outcome, name: str) -> None:
+    made, told = opened()
+    begun(made)
+    made.broke("gone", 103.0, cancelled=cancelled)
+    made.broke("again", 104.0, cancelled=cancelled)
+    assert told.outcomes == [("chat", outcome)] and made.trace.over
+    assert (made.trace.attempts[0].outcome, made.trace.attempts[0].reason) == (name, "gone")
 
 
-def test_a_stream_that_breaks_after_its_headers_counts_as_answered() -> None:
-    made, told = exchange(body(stream=True))
-    made.next_attempt(100.0)
-    made.answered(200, 101.0)
-    assert made.will_stream(200, [("content-type", "text/event-stream")])
-    made.broke("reset", 103.0, cancelled=False)
-    assert told.outcomes == [("chat", Answered(200))]
-    assert made.metadata()["attempts"][0]["outcome"] == "cut"
-
-
-@pytest.mark.parametrize(
-    "fields, status, content_type, streams",
-    [
-        pytest.param({"stream": True}, 200, "text/event-stream", True, id="a stream"),
-        pytest.param({"stream": True}, 200, "", True, id="no content type"),
-        pytest.param({"stream": True}, 200, "application/json", False, id="JSON is taken whole"),
-        pytest.param({"stream": True}, 500, "text/event-stream", False, id="an error"),
-        pytest.param({}, 200, "text/event-stream", False, id="not asked for"),
-    ],
-)
-def test_what_is_handed_on_while_it_comes_in(
-    fields: dict[str, Any], status: int, content_type: str, streams: bool
-) -> None:
-    made, _ = exchange(body(**fields))
-    headers = [("Content-Type", content_type)] if content_type else []
-    assert made.will_stream(status, headers) is streams
-
-
-def test_a_watched_stream_is_never_held_back() -> None:
-    call = Call("openai_chat", "https", "api.openai.com", 443, "/v1/chat/completions", (), b"?")
-    made = Exchange(call, Router(parse(CONFIG, "c", {})), Recorder(), key=b"", strict=False, now=1)
-    assert made.observed and made.will_stream(200, [("content-type", "text/event-stream")])
-    assert not made.will_stream(200, [("content-type", "application/json")])
-
-
-def test_a_stream_that_cannot_be_carried_on_is_ended_in_the_dialect() -> None:
-    made, _ = exchange(body(stream=True))
-    made.next_attempt(100.0)
-    made.answered(200, 101.0)
-    [out] = made.break_off("bridge: a bug", 102.0)
-    assert b"event: error" in out and b"a bug" in out
-    assert made.metadata()["attempts"][0]["outcome"] == "cut"
-
-
-def test_without_a_route_the_call_is_only_watched() -> None:
-    told = Recorder()
-    call = Call("openai_chat", "https", "api.openai.com", 443, "/v1/chat/completions", (), body())
-    made = Exchange(call, Router(parse(CONFIG, "c", {})), told, key=b"k", strict=True, now=1.0)
-    assert made.observed
-    made.answered(200, 2.0)
-    content = json.dumps(ANSWER, indent=2).encode()
-    reply = made.whole(200, [("x", "y")], content, 3.0)
-    assert reply.body is content and reply.headers == [("x", "y")]
-    record = made.metadata()
-    assert record["usage"]["output_tokens"] == 2 and record["route"] == ""
-    assert record["attempts"][0]["upstream"] == "api.openai.com"
-    assert told.outcomes == []
+def test_what_the_upstream_wants_back_is_kept() -> None:
+    ledger = Ledger(Bounds(1 << 20, 60))
+    made, _ = opened(body(), ledger)
+    begun(made)
+    made.answered(200, JSON, 101.0)
+    message = {"content": "yes", "reasoning_content": "hm"}
+    answer = {**ANSWER, "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
+    made.whole(json.dumps(answer).encode(), 102.0)
+    assert ledger.size > 0
 
 
 def test_no_credential_is_kept() -> None:
-    made, _ = exchange(body())
-    made.next_attempt(100.0)
-    shown = json.dumps(made.metadata()) + made.summary()
-    assert "app-key" not in shown and "upstream-key" not in shown
+    made, _ = opened()
+    begun(made)
+    assert made.has_own_credential
+    assert "-key" not in json.dumps(made.trace.metadata()) + made.trace.summary()
+    made.lost("refused", 101.0)
+    begun(made, 102.0)
+    assert not made.has_own_credential
 
 
-def test_long_bodies_are_kept_in_part() -> None:
-    kept = Kept()
-    for _ in range(3):
-        kept.add(b"a" * (KEPT_BYTES // 2))
-    assert kept.text() == "a" * KEPT_BYTES + f"\n[{KEPT_BYTES // 2} bytes more]"
+def test_a_driver_that_cannot_send_again_gets_the_failure_at_once() -> None:
+    made, _ = opened(resends=False)
+    begun(made)
+    assert made.answered(200, SSE, 101.0)
+    assert "message_start" in said(made.take(ROLE, 101.5))
+    assert "event: error" in said(made.lost("reset", 102.0))
+    assert made.next_target(103.0) is None
+
+
+# --- an upstream that pauses
+
+SEARCH: list[Any] = [
+    {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}},
+    {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []},
+]
+
+
+def pausing(**fields: Any) -> Exchange:
+    """An app that speaks Chat, and an upstream that speaks Messages."""
+    parsed = parse(json.dumps({**CONFIG, "routes": [{"upstreams": ["own"]}]}), "c", {})
+    ask = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
+    path = "/v1/chat/completions"
+    call = Call("openai_chat", "https", "x", 443, path, (), json.dumps(ask).encode())
+    router = Router(parsed)
+    choice = router.candidates(call.facts(router.asks), 100.0)
+    assert choice
+    return Exchange(call, choice, router, parsed.failover, Told(), key=b"k", now=100.0)
+
+
+def turn(stop: str, *content: Any) -> bytes:
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    answer = {"id": "m", "type": "message", "role": "assistant", "model": "c", "usage": usage}
+    return json.dumps({**answer, "content": content, "stop_reason": stop}).encode()
+
+
+def test_a_pause_is_continued_at_the_same_upstream() -> None:
+    made = pausing()
+    begun(made)
+    for _ in range(2):
+        made.answered(200, JSON, 101.0)
+        assert made.whole(turn("pause_turn", *SEARCH), 102.0) == AGAIN
+        assert begun(made, 102.0) == "own"
+    sent = made.trace.bodies.upstream_request.text()
+    assert json.loads(sent)["messages"][-1]["role"] == "assistant"
+    made.answered(200, JSON, 103.0)
+    step = made.whole(turn("end_turn", {"type": "text", "text": "42"}), 104.0)
+    assert isinstance(step, Done)
+    assert json.loads(step.reply.body)["choices"][0]["message"]["content"] == "42"
+
+
+def test_pauses_are_bounded() -> None:
+    made = pausing()
+    steps: list[Step] = []
+    while not made.trace.over:
+        begun(made)
+        made.answered(200, JSON, 101.0)
+        steps.append(made.whole(turn("pause_turn", *SEARCH), 102.0))
+    assert steps[:-1] == [AGAIN] * 4 and isinstance(steps[-1], Done)
+    assert json.loads(steps[-1].reply.body)["choices"][0]["finish_reason"] == "length"
+
+
+def test_a_pause_behind_content_goes_on_in_the_same_stream() -> None:
+    made = pausing(stream=True)
+    begun(made)
+    made.answered(200, JSON, 101.0)
+    # a whole body, taken as a stream by a driver that got no content type
+    assert made.take(turn("pause_turn", {"type": "text", "text": "I look."}), 102.0) == WAIT
+    paused = made.take(b"", 103.0)
+    assert isinstance(paused, Say) and paused.again and not paused.over
+    assert "I look." in said(paused) and "[DONE]" not in said(paused)
+    begun(made, 103.0)
+    made.answered(200, JSON, 104.0)
+    made.take(turn("end_turn", {"type": "text", "text": "42"}), 105.0)
+    step = made.take(b"", 106.0)
+    assert isinstance(step, Say) and step.over and "42" in said(step)
+
+
+def test_a_round_that_fails_behind_content_ends_the_stream() -> None:
+    made = pausing(stream=True)
+    begun(made)
+    made.answered(200, SSE, 101.0)
+    made.take(turn("pause_turn", {"type": "text", "text": "I look."}), 102.0)
+    made.take(b"", 103.0)
+    begun(made, 103.0)
+    made.answered(429, JSON, 104.0)
+    step = made.whole(b"{}", 105.0)
+    assert isinstance(step, Say) and step.over
+    assert '"error"' in said(step) and "[DONE]" not in said(step)

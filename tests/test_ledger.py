@@ -25,6 +25,14 @@ def test_who_made_a_signature_is_known_and_of_others_nothing() -> None:
     assert moment.owner("other") is None
 
 
+def test_it_knows_whose_turns_there_can_be() -> None:
+    ledger = Ledger(BOUNDS)
+    ledger.record(None, ["sig"], "other", 0)
+    ledger.record(Turn((b"call",), NATIVE), [], "up", 0)
+    assert ledger.at(1).knows("up")
+    assert not ledger.at(1).knows("other")
+
+
 def test_old_entries_go_when_new_ones_come() -> None:
     ledger = Ledger(BOUNDS)
     ledger.record(Turn((b"call",), NATIVE), ["sig"], "up", 0)

@@ -42,7 +42,9 @@ LIBRARIES: dict[str, set[str]] = {
 }
 
 PURE = {"face", "hub", *PROTOCOLS}
-PURE_MODULES = ("bridge.routing", "bridge.health")
+PURE_MODULES = tuple(
+    f"bridge.{name}" for name in ("routing", "preference", "health", "circuit", "outcomes")
+)
 IMPURE = """
     asyncio concurrent glob http.client http.server io.open logging multiprocessing os pathlib
     random secrets select selectors shutil signal socket sqlite3 ssl subprocess tempfile threading

@@ -1,4 +1,4 @@
-"""The circuit as stories with a fake clock, and which route takes which request."""
+"""The circuit as stories with a fake clock, which route takes which request, and who is next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from bridge.health import (
     Unhealthy,
     Warned,
 )
-from bridge.routing import Change, Facts, Moved, Router
+from bridge.routing import Change, Facts, Moved, Router, Target
 
 UPSTREAMS = """
 upstreams:
@@ -57,6 +57,14 @@ class Request:
 
     outcome: Outcome
     upstream: str | None = None
+    started: float | None = None
+
+
+@dataclass
+class Begin:
+    """A request is on its way."""
+
+    upstream: str
 
 
 @dataclass
@@ -73,15 +81,19 @@ OK, LIMITED, ERROR = Request(Answered(200)), Request(Answered(429)), Request(Ans
 NO_CONNECTION, HUNG_UP = Request(REFUSED), Request(Cancelled())
 PASSED, FAILED = Check(Answered(200)), Check(Answered(503))
 
-type Event = Request | Check | Tick
+type Event = Request | Begin | Check | Tick
 # time, what happens, the active upstream afterwards, what is left of the cooldown of `a`
 type Story = Sequence[tuple[float, Event, str, float]]
 
 
 def play(router: Router, event: Event, now: float) -> list[Change]:
     match event:
-        case Request(outcome, name):
-            return router.record(router.upstreams[name or active(router, now)], outcome, now)
+        case Request(outcome, name, started):
+            target = Target(router.upstreams[name or active(router, now)])
+            return router.record(target, outcome, now, started=started)
+        case Begin(name):
+            router.begin(Target(router.upstreams[name]), now)
+            return []
         case Check(probe, name):
             return router.checked(router.upstreams[name], probe, now)
         case Tick():
@@ -97,6 +109,59 @@ def play(router: Router, event: Event, now: float) -> list[Change]:
             "{}",
             [(0, OK, "a", 0), (1, ERROR, "a", 0), (2, Request(Answered(529)), "a", 0)],
             id="answers other than 429 stay there",
+        ),
+        pytest.param(
+            "a b",
+            "{}",
+            [(0, ERROR, "a", 0), (1, ERROR, "a", 0), (2, ERROR, "b", 300)],
+            id="but the third failure in a row moves the route",
+        ),
+        pytest.param(
+            "a b",
+            "{failures: 2}",
+            [(0, ERROR, "a", 0), (1, OK, "a", 0), (2, ERROR, "a", 0), (3, ERROR, "b", 300)],
+            id="or as many as configured, without another answer between them",
+        ),
+        pytest.param(
+            "a b",
+            "{max_cooldown: 10m}",
+            [
+                (0, Request(Answered(429, 20)), "b", 20),
+                (20, PASSED, "a", 0),
+                (21, Request(Answered(429, 7200)), "b", 600),
+            ],
+            id="the upstream says for how long, up to the cap",
+        ),
+        pytest.param(
+            "a b",
+            "{}",
+            [(0, LIMITED, "b", 300), (60, Request(Answered(200), "a", 50), "a", 0)],
+            id="a success during the cooldown leads back: somebody tried",
+        ),
+        pytest.param(
+            "a b",
+            "{health_check: {interval: 0}}",
+            [
+                (0, LIMITED, "b", 300),
+                (300, Tick(), "a", 0),
+                (301, Begin("a"), "b", 0),
+                (302, Request(Answered(200), "a", 301), "a", 0),
+                (303, LIMITED, "b", 300),
+            ],
+            id="without health checks one request is the trial; it succeeds",
+        ),
+        pytest.param(
+            "a b",
+            "{health_check: {interval: 0}}",
+            [
+                (0, LIMITED, "b", 300),
+                (301, Begin("a"), "b", 0),
+                (302, Request(REFUSED, "a", 301), "b", 600),
+                (902, Begin("a"), "b", 0),
+                (961, Tick(), "b", 0),
+                (962, Tick(), "a", 0),
+            ],
+            id="it fails; the next one is never heard of again",
         ),
         pytest.param("a b", "{}", [(0, LIMITED, "b", 300)], id="429: to the backup at once"),
         pytest.param(
@@ -196,10 +261,11 @@ def play(router: Router, event: Event, now: float) -> list[Change]:
             [
                 (0, FAILED, "b", 300),
                 (60, FAILED, "b", 240),
-                (300, FAILED, "b", 0),
-                (360, PASSED, "a", 0),
+                (300, FAILED, "b", 600),
+                (360, PASSED, "b", 540),
+                (900, PASSED, "a", 0),
             ],
-            id="failed checks on the backup do not prolong the cooldown",
+            id="failed checks do not prolong the cooldown, but after it start a longer one",
         ),
         pytest.param(
             "a b",
@@ -274,8 +340,8 @@ def test_circuit(names: str, failover: str, story: Story) -> None:
 
 def test_all_candidates_are_offered_best_first() -> None:
     router = chain("a", "b", "c")
-    router.record(router.upstreams["b"], Answered(429), 0)
-    router.record(router.upstreams["a"], Answered(429), 1)
+    router.record(Target(router.upstreams["b"]), Answered(429), 0)
+    router.record(Target(router.upstreams["a"]), Answered(429), 1)
     choice = router.candidates(FACTS, 2)
     assert choice is not None
     assert choice.route.name == "routes[0]"
@@ -285,19 +351,19 @@ def test_all_candidates_are_offered_best_first() -> None:
 def test_a_move_is_told_with_its_reason() -> None:
     router = chain("a", "b", failover="{connection_errors: 2}")
     a = router.upstreams["a"]
-    assert router.record(a, REFUSED, 0) == [Warned("a", "connection refused", 1, 2)]
-    assert router.record(a, REFUSED, 1) == [
+    assert router.record(Target(a), REFUSED, 0) == [Warned("a", "connection refused", 1, 2)]
+    assert router.record(Target(a), REFUSED, 1) == [
         Unhealthy("a", "connection refused, connection error 2", 300),
         Moved("routes[0]", "a", "b"),
     ]
-    assert router.record(a, Answered(200), 2) == []
+    assert router.record(Target(a), Answered(200), 2) == []
     assert router.checked(a, Answered(200), 301) == [Healthy("a"), Moved("routes[0]", "b", "a")]
     assert str(Moved("routes[0]", "b", "a")) == "routes[0]: b -> a"
 
 
 def test_the_timer_tells_of_cooldowns_that_ended_without_health_checks() -> None:
     router = chain("a", "b", failover="{health_check: {interval: 0}}")
-    router.record(router.upstreams["a"], Answered(429), 0)
+    router.record(Target(router.upstreams["a"]), Answered(429), 0)
     assert active(router, 300) == "a"
     assert router.tick(300) == [Healthy("a"), Moved("routes[0]", "b", "a")]
     assert router.tick(301) == []
@@ -307,7 +373,7 @@ def test_routes_share_the_health_of_an_upstream() -> None:
     router = Router(
         config("[{match: {model: x}, upstreams: [a, b]}, {upstreams: [a, c]}]"),
     )
-    moves = router.record(router.upstreams["a"], Answered(429), 0)[1:]
+    moves = router.record(Target(router.upstreams["a"]), Answered(429), 0)[1:]
     assert moves == [Moved("routes[0]", "a", "b"), Moved("routes[1]", "a", "c")]
 
 
@@ -399,21 +465,39 @@ def test_probes_are_due_once_an_interval_where_they_can_move_a_route() -> None:
 
 def test_status_is_plain_data() -> None:
     router = Router(config("[{upstreams: [a, b]}]"))
-    router.record(router.upstreams["a"], Answered(429), 0)
+    router.record(Target(router.upstreams["a"]), Answered(429), 0)
     router.checked(router.upstreams["b"], Answered(401), 0)
+    router.begin(Target(router.upstreams["b"]), 50)
     status = router.status(100)
-    assert status["routes"] == [{"name": "routes[0]", "active": "b", "upstreams": ["a", "b"]}]
+    assert status["routes"] == [
+        {
+            "name": "routes[0]",
+            "active": "b",
+            "order": ["b", "a"],
+            "upstreams": ["a", "b"],
+            "override": None,
+        }
+    ]
     assert status["upstreams"][0] == {
         "name": "a",
         "protocol": "anthropic_messages",
         "url": "http://a.test",
+        "max_in_flight": None,
         "healthy": False,
+        "state": "cooling",
         "cooldown_left": 200.0,
         "connection_errors": 0,
+        "failures": 0,
+        "in_flight": 0,
         "last_error": "429 too many requests",
         "last_check": "",
+        "last_success_age": None,
+        "keys": [],
+        "models": [],
+        "operations": [],
     }
     assert status["upstreams"][1]["last_check"] == "401: alive, but refuses the key"
+    assert status["upstreams"][1]["in_flight"] == 1
 
 
 # Reload
@@ -421,7 +505,7 @@ def test_status_is_plain_data() -> None:
 
 def test_a_reload_keeps_what_is_known_of_upstreams_that_did_not_change() -> None:
     old = chain("a", "b")
-    old.record(old.upstreams["a"], Answered(429), 0)
+    old.record(Target(old.upstreams["a"]), Answered(429), 0)
     new = chain("a", "c", failover="{cooldown: 1m}")
     new.carry_over(old, 10)
     assert (active(new, 10), cooldown_left(new, "a", 10)) == ("c", 290)
@@ -429,7 +513,7 @@ def test_a_reload_keeps_what_is_known_of_upstreams_that_did_not_change() -> None
         Healthy("a"),
         Moved("routes[0]", "c", "a"),
     ]
-    assert new.record(new.upstreams["a"], Answered(429), 301)[0] == Unhealthy(
+    assert new.record(Target(new.upstreams["a"]), Answered(429), 301)[0] == Unhealthy(
         "a", "429 too many requests", 60
     )
     assert cooldown_left(old, "a", 301) == 0  # the old one is left alone
@@ -438,12 +522,12 @@ def test_a_reload_keeps_what_is_known_of_upstreams_that_did_not_change() -> None
 def test_a_reload_starts_afresh_with_upstreams_that_changed() -> None:
     old = chain("a", "b")
     a = old.upstreams["a"]
-    old.record(a, Answered(429), 0)
+    old.record(Target(a), Answered(429), 0)
     changed = UPSTREAMS.replace("http://a.test", "http://a2.test") + "routes: [{upstreams: [a, b]}]"
     new = Router(parse(changed, "config.yaml", {}))
     new.carry_over(old, 10)
     assert active(new, 10) == "a"
-    assert new.record(a, Answered(429), 11) == []  # what was sent to the old one
+    assert new.record(Target(a), Answered(429), 11) == []  # what was sent to the old one
     assert new.checked(a, Answered(500), 11) == []
     assert active(new, 11) == "a"
 
@@ -458,7 +542,7 @@ def test_what_was_sent_to_an_upstream_that_is_gone_counts_for_nothing() -> None:
             {},
         )
     )
-    assert router.record(a, Answered(429), 0) == []
+    assert router.record(Target(a), Answered(429), 0) == []
 
 
 # Laws
@@ -499,7 +583,7 @@ def test_laws(steps: list[tuple[int, Event]], interval: str) -> None:
         follow(told, play(router, event, now))
         after = router.status(now)
         healthy = {u["name"] for u in after["upstreams"] if u["healthy"]}
-        assert all(0 <= u["cooldown_left"] <= 300 for u in after["upstreams"])
+        assert all(0 <= u["cooldown_left"] <= 3600 for u in after["upstreams"])
         assert active(router, now, Facts("openai_chat", model="one")) == "a", "nowhere else to go"
         for route in router.routes:
             order = [upstream.name for upstream in router.ordered(route, now)]

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.transform.model import Protocol
 from bridge.transform.profile import ANTHROPIC
-from bridge.upstream import Auth, Scheme, Upstream, glob, usual_auth
+from bridge.upstream import Auth, Scheme, Target, Upstream, glob, usual_auth
 
 
 def upstream(
@@ -153,3 +153,18 @@ def test_secrets_are_in_no_text_of_an_upstream() -> None:
     secret = replace(upstream(), api_keys=("top",), headers=(("x-key", "drawer"),))
     for text in (repr(secret), str(secret), f"{secret}", secret.url):
         assert "top" not in text and "drawer" not in text
+
+
+@pytest.mark.parametrize(
+    "keys, key, api_key, label",
+    [
+        pytest.param((), 0, None, "a", id="no key: the app's own"),
+        pytest.param(("hush1",), 0, "hush1", "a", id="one key"),
+        pytest.param(("hush1", "hush2"), 0, "hush1", "a#1", id="the first of a pool"),
+        pytest.param(("hush1", "hush2"), 1, "hush2", "a#2", id="the second"),
+    ],
+)
+def test_targets(keys: tuple[str, ...], key: int, api_key: str | None, label: str) -> None:
+    target = Target(replace(upstream(), api_keys=keys), key)
+    assert (target.api_key, target.label) == (api_key, label)
+    assert "hush" not in repr(target)

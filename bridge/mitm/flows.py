@@ -3,13 +3,17 @@
 import logging
 from collections.abc import Callable
 
-from mitmproxy import http
-from mitmproxy.net.http import status_codes
+from mitmproxy import ctx, http
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from ..exchange import Call, Exchange, Outgoing, Reply
+from ..call import Call
+from ..exchange import Exchange, Failed
+from ..outgoing import Outgoing, without_credential
+from ..steps import Done, Reply, Say
+from ..trace import Trace
 from ..transform import Protocol, detect
 from ..transform.headers import Headers
+from ..watched import Watched
 from .encoding import decoder
 
 logger = logging.getLogger(__name__)
@@ -60,26 +64,34 @@ def send(flow: http.HTTPFlow, outgoing: Outgoing) -> None:
     request.content = outgoing.body
 
 
-def reply(flow: http.HTTPFlow, answer: Reply) -> None:
-    """Make the flow's response the app's answer."""
-    response = flow.response
-    if response is None:
-        response = flow.response = http.Response.make(answer.status, answer.body)
-    response.status_code = answer.status
-    response.reason = status_codes.RESPONSES.get(answer.status, "")
-    response.headers = _headers(answer.headers)
-    response.trailers = None
-    response.content = answer.body
+def response(reply: Reply, flow: http.HTTPFlow) -> http.Response:
+    """The app's whole answer, in its version of HTTP."""
+    made = http.Response.make(reply.status, reply.body, _headers(reply.headers))
+    made.http_version = flow.request.http_version
+    return made
 
 
-def reply_whole(flow: http.HTTPFlow, exchange: Exchange, now: float) -> None:
-    """Turn the upstream's whole answer into the app's."""
-    response = flow.response
-    assert response
-    body = response.get_content(strict=False) or b""
-    answer = exchange.whole(response.status_code, response_headers(flow), body, now)
-    if answer.body is not body:
-        reply(flow, answer)
+def head(reply: Reply, flow: http.HTTPFlow) -> http.Response:
+    """What stands in front of a stream."""
+    made = response(reply, flow)
+    del made.headers["content-length"]
+    made.data.content = None
+    if flow.request.is_http11:
+        made.headers["transfer-encoding"] = "chunked"
+    return made
+
+
+def headers_of(message: http.Response) -> Headers:
+    return list(message.headers.items(multi=True))
+
+
+def reply_of(message: http.Response) -> Reply:
+    """An upstream's whole answer, decoded from its content encoding."""
+    body = message.get_content(strict=False) or b""
+    return Reply(message.status_code, headers_of(message), body)
+
+
+# --- for a driver that cannot hold an answer back: mitmproxy's own hooks
 
 
 class Streamer:
@@ -93,36 +105,47 @@ class Streamer:
         assert flow.response
         self._exchange, self._clock = exchange, clock
         self._decode = decoder(flow.response.headers.get("content-encoding", ""))
-        chunked = [("transfer-encoding", "chunked")] if flow.request.is_http11 else []
-        headers = exchange.reply_headers(response_headers(flow), "text/event-stream", clock())
-        flow.response.headers = _headers([*headers, *chunked])
+        flow.response.headers = head(exchange.head(clock()), flow).headers
 
     def __call__(self, data: bytes) -> list[bytes]:
         try:
             plain = self._decode(data) if self._decode else data
-            return self._exchange.stream(plain, self._clock()) if plain or not data else []
+            step = self._exchange.take(plain, self._clock()) if plain or not data else None
         except Exception as error:
             logger.exception("bridge: a stream could not be translated")
-            return self._exchange.break_off(f"bridge: {error}", self._clock())
+            step = self._exchange.lost(f"bridge: {error}", self._clock())
+        return step.pieces if isinstance(step, Say) else []
 
 
 class Watcher:
     """Hands every byte on and looks at it; where it cannot read, it stops looking."""
 
-    def __init__(self, flow: http.HTTPFlow, exchange: Exchange, clock: Callable[[], float]) -> None:
+    def __init__(self, flow: http.HTTPFlow, watched: Watched, clock: Callable[[], float]) -> None:
         assert flow.response
-        self._exchange, self._clock = exchange, clock
+        self._watched, self._clock = watched, clock
         self._decode = decoder(flow.response.headers.get("content-encoding", ""))
 
     def __call__(self, data: bytes) -> list[bytes]:
         try:
             plain = self._decode(data) if self._decode else b""
             if self._decode and (plain or not data):
-                self._exchange.stream(plain, self._clock())
+                self._watched.take(plain, self._clock())
         except Exception:
             logger.exception("bridge: a stream could not be read; it passes on unseen")
             self._decode = None
         return [data] if data else []
+
+
+def reply_whole(flow: http.HTTPFlow, exchange: Exchange, now: float) -> None:
+    """Turn the upstream's whole answer into the app's."""
+    assert flow.response
+    step = exchange.whole(reply_of(flow.response).body, now)
+    step = step if isinstance(step, Done) else exchange.exhausted(now)
+    if isinstance(step, Done):
+        flow.response = response(step.reply, flow)
+
+
+# --- what people see
 
 
 def client_is_gone(flow: http.HTTPFlow) -> bool:
@@ -131,16 +154,43 @@ def client_is_gone(flow: http.HTTPFlow) -> bool:
     return message.startswith(CLIENT_GONE) or not flow.client_conn.connected
 
 
-def response_headers(flow: http.HTTPFlow) -> Headers:
-    assert flow.response
-    return list(flow.response.headers.items(multi=True))
+def show(flow: http.HTTPFlow, trace: Trace) -> None:
+    """What a call has to say, where mitmproxy shows and saves it."""
+    flow.metadata["bridge"] = trace.metadata()
+    flow.comment = trace.summary()
+    flow.marked = trace.mark() or flow.marked
+    if flow.response and flow.response.raw_content is None:  # streamed: mitmproxy kept nothing
+        flow.response.data.content = trace.bodies.client_response.content()
 
 
-def show(flow: http.HTTPFlow, exchange: Exchange) -> None:
-    """What the exchange has to say, where mitmproxy shows and saves it."""
-    flow.metadata["bridge"] = exchange.metadata()
-    flow.comment = exchange.summary()
-    flow.marked = exchange.mark() or flow.marked
+def hide_credential(flow: http.HTTPFlow, exchange: Exchange) -> None:
+    """Take the upstream's own key out of the request that was sent, which is shown and saved."""
+    if exchange.has_own_credential:
+        flow.request.headers = _headers(without_credential(list(flow.request.headers.items(True))))
+
+
+def show_failed(flow: http.HTTPFlow, exchange: Exchange) -> None:
+    """The attempt that failed last, as a row of its own, where mitmproxy has a list of flows."""
+    view = ctx.master.addons.get("view")
+    failed = exchange.failed[-1] if exchange.failed else None
+    if view is not None and failed is not None and failed.sent is not None:
+        view.add([_row(flow, failed, failed.sent)])
+
+
+def _row(flow: http.HTTPFlow, failed: Failed, sent: Outgoing) -> http.HTTPFlow:
+    """Marked, and tied to the call it belongs to."""
+    shown = http.HTTPFlow(flow.client_conn, flow.server_conn)
+    shown.request = flow.request.copy()
+    send(shown, sent)
+    shown.request.headers = _headers(
+        [("Host", sent.upstream.host), *without_credential(sent.headers)]
+    )
+    if failed.status:
+        shown.response = response(Reply(failed.status, failed.headers, failed.body), shown)
+    shown.comment = f"attempt of {flow.id}: {failed.label}: {failed.error.message[:200]}"
+    shown.marked = ":red_circle:"
+    shown.metadata["bridge_attempt"] = {"of": flow.id, "upstream": failed.label}
+    return shown
 
 
 def _headers(pairs: Headers) -> http.Headers:

@@ -1,85 +1,359 @@
-"""mitmproxy's HTTP stream, taught to answer the app when an upstream cannot.
+"""mitmproxy's HTTP stream, taught to ask the next upstream when one cannot answer.
 
-mitmproxy itself answers a dead upstream with a page of HTML and a broken one by cutting the app
-off, and no hook can change that. `BridgeStream` asks the addon for an answer instead, and gives a
-stream that broke the end its dialect has for it. It does so for calls of ours alone; all other
-traffic takes mitmproxy's own path. This is the one module that reaches into mitmproxy's internals.
+mitmproxy sends one request and hands on what comes. `BridgeStream` holds an answer back until its
+exchange says that the app may have it, gives up on an upstream that fails before that, and sends
+the next one the request the addon made. It does so for calls of ours alone; all other traffic takes
+mitmproxy's own path. Hard part: what an abandoned upstream still says. Each attempt is a stream
+with a number of its own, so what belongs to no attempt under way is told from what does.
+
+This is the one module that reaches into mitmproxy's internals; `supported` tells whether they are
+as it knows them.
 """
 
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
+from inspect import getsource
+from math import inf
 from typing import Any
 
 from mitmproxy import flow, http
+from mitmproxy.connection import Connection, Server
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.http import (
+    DropStream,
+    ErrorCode,
+    GetHttpConnection,
+    GetHttpConnectionCompleted,
+    HttpErrorHook,
     HttpLayer,
+    HttpRequestHook,
+    HttpResponseHeadersHook,
     HttpStream,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
     RequestProtocolError,
+    RequestTrailers,
+    ResponseData,
     ResponseEndOfMessage,
+    ResponseHeaders,
     ResponseProtocolError,
+    ResponseTrailers,
+    SendHttp,
 )
 
-from .flows import Streamer
+from ..exchange import Exchange
+from ..steps import WAIT, Again, Done, Say, Step, Wait
+from . import flows
+from .encoding import Decode, decoder
+
+logger = logging.getLogger(__name__)
+
+type Commands = layer.CommandGenerator[None]
+
+LONGEST_NAP = 5.0  # seconds; a timer outlives its call, and holds it in memory, no longer than this
 
 
 @dataclass
-class BridgeUnansweredHook(commands.StartHook):
-    """No answer of the upstream's will come; the addon may set `flow.response`.
-
-    `flow.error` says why.
-    """
+class BridgeNextHook(commands.StartHook):
+    """An attempt failed: the addon makes `flow.request` the next one, or ends the exchange."""
 
     flow: http.HTTPFlow
 
 
-class BridgeStream(HttpStream):
-    """One request and its answer."""
+class _Connect(GetHttpConnection):
+    """Does not stop the stream: time goes on while a connection is made."""
+
+    blocking = False
+
+
+@dataclass
+class Calls:
+    """What a stream asks the addon."""
 
     is_ours: Callable[[http.HTTPFlow], object]
+    exchange_of: Callable[[http.HTTPFlow], Exchange | None]
+    clock: Callable[[], float]
+
+
+class BridgeStream(HttpStream):
+    """One request of an app and its answer, by way of as many attempts as it takes."""
+
+    calls: Calls
+
+    def __init__(self, context: Any, stream_id: int) -> None:
+        super().__init__(context, stream_id)
+        self._exchange: Exchange | None = None
+        self._attempt = stream_id  # the number of the attempt under way
+        self._attempts = 0
+        self._connecting: _Connect | None = None
+        self._server: Connection | None = None  # that the attempt was sent to, until it is over
+        self._response: http.Response  # of its upstream
+        self._decode: Decode | None = None  # of its body
+        self._streams = False  # it is taken piece by piece
+        self._begun = False  # the app has the head of a stream
+        self._alarm = inf  # when the next timer goes off
+
+    # --- what comes in
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if self._exchange is None:
+            yield from super()._handle_event(event)
+        elif isinstance(event, events.Wakeup):
+            self._alarm = inf
+            yield from self._take(self._exchange.wake(self._now))
+        elif isinstance(event, GetHttpConnectionCompleted):
+            if event.command is self._connecting:
+                yield from self._connected(*event.reply)
+        elif isinstance(event, RequestProtocolError):
+            yield from self._app_is_gone(event)
+        elif isinstance(event, _FROM_UPSTREAM) and self._server is not None:
+            if event.stream_id == self._attempt:
+                yield from self._answer(self._exchange, event)
+        # else: of an attempt that was given up, or behind the end of the request
+
+    @property
+    def _now(self) -> float:
+        return self.calls.clock()
 
     def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:
         first = request and not self.request_body_buf
-        if first and self.context.options.stream_large_bodies and self.is_ours(self.flow):
+        if first and self.context.options.stream_large_bodies and self.calls.is_ours(self.flow):
             self.context.options = _WholeBodies(self.context.options)  # type: ignore[assignment]
         return (yield from super().check_body_size(request))
 
-    def handle_protocol_error(
-        self, event: RequestProtocolError | ResponseProtocolError
-    ) -> layer.CommandGenerator[None]:
-        if isinstance(event, ResponseProtocolError) and self.client_state == self.state_done:
-            if self._is_streaming():
-                # Streamer makes of the end what it is: finished, or an error event.
-                yield from self.server_state(ResponseEndOfMessage(self.stream_id))
-                return
-            if self._is_waiting() and (yield from self._ask_for_answer(event)):
-                return
-        yield from super().handle_protocol_error(event)
+    def state_consume_request_body(self, event: events.Event) -> Commands:
+        """At the end of the body of a call of ours the attempts begin."""
+        if not isinstance(event, RequestEndOfMessage) or not self.calls.is_ours(self.flow):
+            yield from super().state_consume_request_body(event)
+            return
+        self.flow.request.timestamp_end = time.time()
+        self.flow.request.data.content = bytes(self.request_body_buf)
+        self.request_body_buf.clear()
+        self.client_state = self.state_done
+        yield HttpRequestHook(self.flow)
+        if (yield from self.check_killed(True)):
+            return
+        self._exchange = self.calls.exchange_of(self.flow)
+        if self.flow.response:
+            yield from self._reply()
+        elif self._exchange is None:
+            yield from self._pass_on()
+        else:
+            yield from self._connect()
 
-    def _is_streaming(self) -> bool:
-        response = self.flow.response
-        streams = self.server_state == self.state_stream_response_body
-        return streams and response is not None and isinstance(response.stream, Streamer)
+    def _pass_on(self) -> Commands:
+        """As mitmproxy does."""
+        if not (yield from self.make_server_connection()):
+            return
+        content = self.flow.request.raw_content
+        yield from self._send(self.context.server, content)
 
-    def _is_waiting(self) -> bool:
-        """Whether the app has got nothing yet."""
-        return self.server_state in (
-            self.state_wait_for_response_headers,
-            self.state_consume_response_body,
+    def _send(self, server: Connection, content: bytes | None) -> Commands:
+        number, request = self._attempt, self.flow.request
+        rest = bool(content or request.trailers)
+        yield SendHttp(RequestHeaders(number, request, not rest), server)
+        if content:
+            yield SendHttp(RequestData(number, content), server)
+        if request.trailers:
+            yield SendHttp(RequestTrailers(number, request.trailers), server)
+        yield SendHttp(RequestEndOfMessage(number), server)
+
+    # --- attempts
+
+    def _connect(self) -> Commands:
+        self._number_attempt()
+        request, http_layer = self.flow.request, self._http
+        self._forget_failed_connections(http_layer)
+        self._connecting = connect = _Connect(
+            (request.host, request.port),
+            request.scheme == "https",
+            self.flow.server_conn.via,
+            self.flow.server_conn.transport_protocol,
         )
+        http_layer.command_sources[connect] = self
+        yield from self._set_alarm()
+        yield connect
 
-    def _ask_for_answer(self, event: ResponseProtocolError) -> layer.CommandGenerator[bool]:
-        """Whether the addon had an answer, which then went out."""
-        self.flow.response = None
-        self.flow.error = flow.Error(event.message)
-        yield BridgeUnansweredHook(self.flow)
-        if self.flow.response is None:
-            return False
-        self.flow.error = None
-        yield from self.send_response()
-        return True
+    def _number_attempt(self) -> None:
+        """The first has the number of the app's stream; the others have numbers no app uses."""
+        if self._attempts:
+            if self._attempt != self.stream_id:
+                self._http.streams.pop(self._attempt, None)
+            self._attempt = -(self.stream_id * 1000 + self._attempts)
+            self._http.streams[self._attempt] = self
+        self._attempts += 1
+        self._streams = False
+        self.response_body_buf.clear()
+
+    @property
+    def _http(self) -> HttpLayer:
+        parent = self.context.layers[self.context.layers.index(self) - 1]
+        assert isinstance(parent, HttpLayer)
+        return parent
+
+    @staticmethod
+    def _forget_failed_connections(http_layer: HttpLayer) -> None:
+        """mitmproxy never tries an address again that it once failed to reach for this app."""
+        for connection in list(http_layer.connections):
+            if isinstance(connection, Server) and connection.error:
+                del http_layer.connections[connection]
+        http_layer.context.server.error = None
+
+    def _connected(self, server: Connection | None, error: str | None) -> Commands:
+        self._connecting = None
+        assert self._exchange
+        if server is None:
+            yield from self._take(self._exchange.lost(error or "no connection", self._now))
+            return
+        assert isinstance(server, Server)
+        self._server = self.context.server = self.flow.server_conn = server
+        yield from self._send(server, self.flow.request.raw_content)
+
+    def _give_up(self) -> Commands:
+        """Nothing that the attempt under way still says counts."""
+        server, self._server, self._connecting = self._server, None, None
+        if server is not None:
+            gone = RequestProtocolError(self._attempt, "given up", ErrorCode.CANCEL)
+            yield SendHttp(gone, server)
+
+    def _answer(self, exchange: Exchange, event: events.Event) -> Commands:
+        """Something of the answer to the attempt under way."""
+        now = self._now
+        match event:
+            case ResponseData() if self._streams:
+                yield from self._take(self._net(self._taken, event.data))
+            case ResponseHeaders():
+                self._response = event.response
+                headers = flows.headers_of(event.response)
+                self._decode = decoder(event.response.headers.get("content-encoding", ""))
+                self._streams = exchange.answered(event.response.status_code, headers, now)
+                yield from self._set_alarm()
+            case ResponseData():
+                self.response_body_buf += event.data
+                exchange.received(now)
+            case ResponseEndOfMessage():
+                self._server = None
+                yield from self._take(self._net(self._taken if self._streams else self._whole, b""))
+            case ResponseProtocolError():
+                self._server = None
+                yield from self._take(self._net(exchange.lost, event.message, now))
+            case _:  # trailers
+                pass
+
+    def _taken(self, data: bytes) -> Step:
+        assert self._exchange
+        plain = self._decode(data) if self._decode else data
+        return self._exchange.take(plain, self._now) if plain or not data else WAIT
+
+    def _whole(self, _: bytes) -> Step:
+        assert self._exchange
+        self._response.raw_content = bytes(self.response_body_buf)
+        return self._exchange.whole(self._response.get_content(strict=False) or b"", self._now)
+
+    def _net[**P](self, ask: Callable[P, Step], *args: P.args, **kwargs: P.kwargs) -> Step:
+        """The one net: what goes wrong in here costs this attempt and nothing else."""
+        assert self._exchange
+        try:
+            return ask(*args, **kwargs)
+        except Exception as error:
+            logger.exception("bridge: an answer could not be handled")
+            return self._exchange.lost(f"bridge: {error}", self._now)
+
+    # --- what goes out
+
+    def _take(self, step: Step) -> Commands:
+        match step:
+            case Wait():
+                yield from self._set_alarm()
+            case Say(pieces, over, again):
+                yield from self._say(pieces, over=over)
+                if again:
+                    yield from self._next()
+            case Done(reply):
+                self.flow.response = flows.response(reply, self.flow)
+                yield from self._give_up()
+                yield from self._reply()
+            case Again():
+                yield from self._next()
+
+    def _next(self) -> Commands:
+        yield from self._give_up()
+        yield BridgeNextHook(self.flow)
+        if (yield from self.check_killed(True)):
+            return
+        assert self._exchange
+        step = self._exchange.ending
+        if step is None:
+            yield from self._connect()
+        else:
+            yield from self._take(step)
+
+    def _say(self, pieces: list[bytes], *, over: bool) -> Commands:
+        if not self._begun:
+            self._begun = True
+            assert self._exchange
+            self.flow.response = flows.head(self._exchange.head(self._now), self.flow)
+            yield HttpResponseHeadersHook(self.flow)
+            head = ResponseHeaders(self.stream_id, self.flow.response, end_stream=False)
+            yield SendHttp(head, self.context.client)
+        for piece in pieces:
+            yield SendHttp(ResponseData(self.stream_id, piece), self.context.client)
+        if over:
+            yield from self._give_up()
+            yield from self.send_response(already_streamed=True)
+        else:
+            yield from self._set_alarm()
+
+    def _reply(self) -> Commands:
+        assert self.flow.response
+        self.flow.response.timestamp_start = time.time()
+        yield HttpResponseHeadersHook(self.flow)
+        if not (yield from self.check_killed(True)):
+            yield from self.send_response()
+
+    def flow_done(self) -> Commands:
+        if self._attempt != self.stream_id:
+            yield DropStream(self._attempt)
+        yield from super().flow_done()
+
+    def _app_is_gone(self, event: RequestProtocolError) -> Commands:
+        over = self.server_state == self.state_done
+        yield from self._give_up()
+        self.client_state = self.server_state = self.state_errored
+        if not over:
+            self.flow.error = flow.Error(event.message)
+            yield HttpErrorHook(self.flow)
+        self.flow.live = False
+        yield DropStream(self._attempt)
+        yield DropStream(self.stream_id)
+        self._attempt = 0
+
+    # --- time
+
+    def _set_alarm(self) -> Commands:
+        """A timer for when the exchange wants to be woken; one that is under way may do."""
+        assert self._exchange
+        at = self._exchange.wake_at()
+        if at < self._alarm and at != inf:
+            now = self._now
+            nap = min(max(at - now, 0.001), LONGEST_NAP)
+            self._alarm = now + nap
+            yield commands.RequestWakeup(nap)
+
+
+_FROM_UPSTREAM = (
+    ResponseHeaders,
+    ResponseData,
+    ResponseTrailers,
+    ResponseEndOfMessage,
+    ResponseProtocolError,
+)
 
 
 class _WholeBodies:
@@ -94,18 +368,35 @@ class _WholeBodies:
         return getattr(self._options, name)
 
 
-def use_bridge_streams(top: layer.Layer | None, is_ours: Callable[[http.HTTPFlow], object]) -> None:
+# Digests of `_INTERNALS` that this module was tested with.
+KNOWN = frozenset({"a78f49ecc8c7a135"})  # 12.0.1 to 12.3.1
+_INTERNALS = (HttpStream, HttpLayer, GetHttpConnection, layer.Layer)
+UNSUPPORTED = (
+    "bridge: this version of mitmproxy is not known to the bridge. It works, but a call whose "
+    "upstream fails gets the failure; only the next one goes to a backup."
+)
+
+
+def fingerprint() -> str:
+    """A digest of the code of mitmproxy's that `BridgeStream` relies on."""
+    source = "".join(getsource(internal) for internal in _INTERNALS)
+    return sha256(source.encode()).hexdigest()[:16]
+
+
+def is_supported() -> bool:
+    return fingerprint() in KNOWN
+
+
+def use_bridge_streams(top: layer.Layer | None, calls: Calls) -> None:
     """Let the HTTP layer in the stack below `top`, if there is one, make BridgeStreams."""
     while top is not None:
         if type(top) is HttpLayer:
-            top.make_stream = partial(_make_stream, top, is_ours)  # type: ignore[method-assign]
+            top.make_stream = partial(_make_stream, top, calls)  # type: ignore[method-assign]
         top = getattr(top, "child_layer", None)
 
 
-def _make_stream(
-    http_layer: HttpLayer, is_ours: Callable[[http.HTTPFlow], object], stream_id: int
-) -> layer.CommandGenerator[None]:
+def _make_stream(http_layer: HttpLayer, calls: Calls, stream_id: int) -> Commands:
     stream = BridgeStream(http_layer.context.fork(), stream_id)
-    stream.is_ours = is_ours
+    stream.calls = calls
     http_layer.streams[stream_id] = stream
     yield from http_layer.event_to_child(stream, events.Start())

@@ -6,8 +6,9 @@ from functools import cache
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from ..config import HealthCheck
-from ..exchange import credential
 from ..health import Answered, ConnectionFailed, Probe
+from ..outgoing import credential
+from ..routing import Target
 from ..transform.headers import USER_AGENT, Headers
 from ..upstream import Upstream
 
@@ -44,4 +45,4 @@ def _client() -> AsyncHTTPClient:
 def _headers(upstream: Upstream) -> Headers:
     version = [("anthropic-version", upstream.anthropic_version)]
     own = version if upstream.protocol == "anthropic_messages" else []
-    return [("user-agent", USER_AGENT), *own, *credential(upstream), *upstream.headers]
+    return [("user-agent", USER_AGENT), *own, *credential(Target(upstream)), *upstream.headers]

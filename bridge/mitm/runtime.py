@@ -4,18 +4,23 @@ A wrong configuration file stops the start; later it is reported and the one in 
 that are under way keep what they began with.
 """
 
+import asyncio
 import logging
 import os
 import secrets
 import time
 from pathlib import Path
 
+from ..call import Call
 from ..config import Config, ConfigError, load
-from ..exchange import Call, Exchange
+from ..exchange import Exchange
 from ..health import Outcome
 from ..ledger import Ledger
-from ..routing import Router
+from ..outgoing import Outgoing
+from ..routing import Router, Target
+from ..transform import TransformError
 from ..upstream import Upstream
+from ..watched import Watched
 from .probe import probe
 from .timers import Timers
 
@@ -39,6 +44,7 @@ class Runtime:
         self.router = Router(self.config)
         self.ledger = _ledger(self.config, None)
         self._timers = Timers(self._tick, self._due, self._check)
+        self._freed: asyncio.Future[None] | None = None  # a request ended; someone waits for that
         self._tell_warnings()
 
     def start(self) -> None:
@@ -47,21 +53,58 @@ class Runtime:
     def stop(self) -> None:
         self._timers.stop()
 
-    def open(self, call: Call, now: float) -> Exchange:
+    def open(self, call: Call, now: float, *, resends: bool) -> Exchange | Watched:
+        """`resends`: whoever drives it can try one upstream after the other."""
+        choice = self.router.candidates(call.facts(self.router.asks), now)
+        if choice is None:
+            return Watched(call, now)
         return Exchange(
             call,
+            choice,
             self.router,
+            self.config.failover,
             self.record,
             key=self._key,
             strict=self.config.strict,
             ledger=self.ledger,
+            resends=resends,
             now=now,
         )
 
-    def record(self, upstream: Upstream, outcome: Outcome, now: float) -> None:
+    async def advance(self, exchange: Exchange) -> Outgoing | None:
+        """The next attempt's request; None: `exchange.ending` is what the app gets instead."""
+        try:
+            while (target := exchange.next_target(clock())) is not None:
+                if not await self._turn(target):
+                    exchange.busy(target, clock())
+                elif sent := exchange.next_attempt(target, clock()):
+                    return sent
+            exchange.exhausted(clock())
+        except TransformError as error:
+            exchange.refuse(error, clock())
+        return None
+
+    async def _turn(self, target: Target) -> bool:
+        """Wait until `target` may have one more request under way; False: not in time."""
+        deadline = clock() + target.upstream.queue
+        while self.router.full(target.upstream):
+            self._freed = self._freed or asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(deadline - clock()):
+                    await asyncio.shield(self._freed)
+            except TimeoutError:
+                return False
+        return True
+
+    def record(
+        self, target: Target, outcome: Outcome, now: float, *, started: float, model: str
+    ) -> None:
         """Tell the router in force, which may be newer than the call."""
-        for change in self.router.record(upstream, outcome, now):
+        for change in self.router.record(target, outcome, now, started=started, model=model):
             logger.warning("bridge: %s", change)
+        if self._freed is not None:
+            self._freed.set_result(None)
+            self._freed = None
 
     def _tick(self) -> None:
         for change in self.router.tick(clock()):
@@ -75,7 +118,8 @@ class Runtime:
         try:
             config = load(self._path, os.environ)
         except ConfigError as error:
-            logger.error("%s\nbridge: the old configuration stays in force", error)
+            # No error level: mitmproxy takes errors at its start for a reason to exit.
+            logger.warning("%s\nbridge: the old configuration stays in force", error)
             return
         router = Router(config)
         router.carry_over(self.router, clock())

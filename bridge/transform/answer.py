@@ -11,15 +11,17 @@ from dataclasses import replace
 from typing import Literal
 
 from .codec import Codec, Encoder
-from .context import Context
+from .context import Context, context
 from .errors import decode_error
 from .fold import Fold
-from .json_text import dumps, loads
+from .json_text import Json, dumps, loads
 from .model import (
     Error,
     Event,
     Failure,
+    Finish,
     FinishReason,
+    Keepalive,
     Native,
     Part,
     PartDelta,
@@ -34,8 +36,16 @@ from .model import (
 )
 from .notes import TransformError
 from .restore import Restorer
+from .rounds import Rounds
 from .splice import splice
-from .sse import COMMENT, SseEvent, SseParser, format_event, is_event_stream
+from .sse import (
+    COMMENT,
+    SseEvent,
+    SseParser,
+    format_event,
+    is_event_stream,
+    last_event_end,
+)
 from .turn import natives, state_of, turn_of
 
 type Phase = Literal["waiting", "committed", "finished", "failed"]
@@ -87,6 +97,10 @@ class Answer:
         self._held: list[bytes] = []  # until the form is known; all of a whole body
         self._held_bytes = 0
         self._given = 0
+        self._rest: list[bytes] = []  # of an event that is not whole yet, where bytes are passed on
+        self.rounds = Rounds()
+        self.heard = 0  # events with something in them
+        self.begun = False  # a part of the answer has begun
 
     # --- whole
 
@@ -99,6 +113,8 @@ class Answer:
         events = list(self._stream_events(body) if is_stream else self._body_events(body))
         if self._exact:
             return body
+        if self.rounds.paused:
+            return b""
         if self.failure is not None:
             return self.fail(self.failure)
         if self._same and not is_stream and not as_stream:
@@ -112,7 +128,7 @@ class Answer:
 
     def _stream_events(self, body: bytes) -> Iterator[Event]:
         for sse in [*self._parser.feed(body), *self._parser.end()]:
-            yield from self._seen(self._decoder.feed(sse))
+            yield from self._seen(self._decoded(sse))
         yield from self._seen(self._decoder.end())
 
     def _body_events(self, body: bytes) -> list[Event]:
@@ -157,7 +173,7 @@ class Answer:
 
     def _end(self) -> bytes:
         if self._is_stream:
-            out = self._events(b"", self._parser.end())
+            out = self._events(b"", self._parser.end()) + b"".join(self._rest)
             last = list(self._seen(self._decoder.end()))
             return out if self._exact else out + self._encoded(last)
         events = self._body_events(b"".join(self._held))
@@ -168,15 +184,36 @@ class Answer:
         """The client's bytes for `events`, which came as `data`; `given` of it went out before."""
         if self._same:
             for sse in events:
-                for _ in self._seen(self._decoder.feed(sse)):
+                for _ in self._seen(self._decoded(sse)):
                     pass
             if self._exact:
                 return data[given:]
-            return b"".join(map(self._reframed, events)) if self._asked else data
+            return b"".join(map(self._reframed, events)) if self._asked else self._passed(data)
         out: list[bytes] = []
         for sse in events:
-            out += map(self._encode, self._seen(self._decoder.feed(sse)))
+            out += map(self._encode, self._seen(self._decoded(sse)))
         return b"".join(out)
+
+    def _decoded(self, sse: SseEvent) -> list[Event]:
+        events = self._decoder.feed(sse)
+        silent = sse.data is None or (len(events) == 1 and isinstance(events[0], Keepalive))
+        self.heard += not silent
+        return events
+
+    def _passed(self, data: bytes) -> bytes:
+        """`data` up to the end of its last event: nothing may come between pieces of one."""
+        end = last_event_end(data)
+        if not end:
+            self._rest += [data] if data else []
+            return b""
+        out, self._rest = b"".join([*self._rest, data[:end]]), [data[end:]]
+        return out
+
+    def ping(self) -> bytes:
+        """What tells the client, between two events, that the answer is still being made."""
+        if self._same:
+            return self._client.PING if self._given else COMMENT
+        return (self._encoder.encode(Keepalive()) if self._encoder else b"") or COMMENT
 
     def _encoded(self, events: Iterable[Event]) -> bytes:
         return b"".join(map(self._encode, events))
@@ -193,9 +230,21 @@ class Answer:
 
     # --- both
 
+    def go_on(self) -> Json:
+        """All that was said before a pause, in the upstream's words; the next round is to come."""
+        self.rounds.paused = False
+        self._made.add(Stop(Finish("pause")))
+        assert self._made.response is not None
+        self._parser, self._decoder = SseParser(), self._upstream.Decoder(self._ctx)
+        self._is_stream, self._held, self._held_bytes = None, [], 0
+        own = context(self._ctx.upstream, self._ctx.upstream)
+        return self._upstream.encode_response(self._made.response, own)
+
     def fail(self, error: Error) -> bytes:
-        """The client's error body, where no byte of an answer has gone out; sets `status`."""
+        """The client's error body, and its `status`; where a stream has begun, its last event."""
         self._see(Failure(error))
+        if self._encoder is not None:
+            return self._encoder.encode(Failure(error))
         self.status, body = self._client.encode_error(error, self._ctx)
         return dumps(body)
 
@@ -212,7 +261,7 @@ class Answer:
                 self._see(event)
                 yield event
             return
-        for made in events:
+        for made in self.rounds.join(events):
             self._made.add(made)
             if isinstance(made, Stop):
                 made = self._whole(made)
@@ -233,7 +282,7 @@ class Answer:
                 if text and self.phase == "waiting":
                     self._commit_if(isinstance(self._open, TextPart | RefusalPart))
             case PartStart(part):
-                self._open = part
+                self._open, self.begun = part, True
             case PartEnd(native, cut):
                 self._commit_if(isinstance(self._open, ToolCallPart) and not cut)
                 self._note_state(native)

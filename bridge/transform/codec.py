@@ -41,6 +41,7 @@ class Codec(Interface):
     """A protocol folder, seen as a module; `self` is the module."""
 
     PATH: str  # the endpoint below a vendor's host: /v1/messages
+    PING: bytes  # an event that says nothing
     SUFFIX: str  # how paths of this endpoint end at any server: /chat/completions
 
     @property
@@ -55,6 +56,10 @@ class Codec(Interface):
 
     def encode_request(self, request: Request, ctx: Context, /) -> Json:
         """The upstream's body; notes for what is lost, TransformError for what cannot be said."""
+        ...
+
+    def continue_request(self, body: Json, answer: Json, /) -> Json:
+        """The request `body` with `answer`, whole, behind it: the model goes on from there."""
         ...
 
     def decode_response(self, body: Json, ctx: Context, /) -> list[Event]:

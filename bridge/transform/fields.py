@@ -18,6 +18,8 @@ KINDS: dict[type, str] = {
 
 def required[T](value: Json, kind: type[T], where: str) -> T:
     """`value`, which has to be of `kind`; float takes integers too."""
+    if type(value) is kind:
+        return value
     if value is None:
         raise TransformError(where, "missing")
     accepted = (int, float) if kind is float else kind

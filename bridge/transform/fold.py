@@ -125,7 +125,7 @@ def _unfold_part(part: Part) -> Iterator[Event]:
                 yield PartDelta(text)
             yield PartEnd(native)
         case ToolCallPart(arguments=text, native=native):
-            yield PartStart(replace(part, arguments="", native=None))
+            yield PartStart(replace(part, arguments=""))
             if text:
                 yield PartDelta(text)
             yield PartEnd(native)

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from .model import Protocol
 
@@ -118,6 +119,8 @@ def response_headers(
 
 
 _KINDS = ("requests", "tokens")
+LIMITED = (*_KINDS, "input-tokens", "output-tokens")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _DIGITS = re.compile(r"[0-9]+")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|h|m|s)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -177,3 +180,47 @@ def _reset_text(client: Protocol, seconds: float, now: float) -> str:
         return f"{math.ceil(round(seconds * 1000, 3))}ms"
     minutes, rest = divmod(math.ceil(seconds), 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+# --- when to come back
+
+
+def retry_after(headers: Iterable[tuple[str, str]], now: float) -> float | None:
+    """Seconds to wait, as an answer's headers say it; None where they do not.
+
+    `retry-after` may be seconds or a date (RFC 9110, section 10.2.3). Without one the limit counts
+    that is used up, of those the answer tells.
+    """
+    by_name = {name.lower(): value.strip() for name, value in headers}
+    told = _number(by_name.get("retry-after-ms"))
+    if told is not None:
+        return told / 1000
+    after = by_name.get("retry-after", "")
+    told = _number(after)
+    if told is not None:
+        return told
+    if (instant := _http_date(after)) is not None:
+        return max(0.0, instant - now)
+    return _used_up(by_name, now)
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text and _NUMBER.fullmatch(text) else None
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None
+
+
+def _used_up(by_name: Mapping[str, str], now: float) -> float | None:
+    """The longest wait for a limit of which nothing remains."""
+    resets = []
+    for kind in LIMITED:
+        remaining = by_name.get(f"anthropic-ratelimit-{kind}-remaining")
+        remaining = remaining or by_name.get(f"x-ratelimit-remaining-{kind}")
+        if remaining == "0" and (seconds := _reset(by_name, kind, now)) is not None:
+            resets.append(seconds)
+    return max(resets, default=None)

@@ -6,10 +6,11 @@ field). Values only: equal content is an equal object. `where` is the place in t
 read from, for notes; it takes no part in comparisons.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from .json_text import Json
+from .values import dataclass
 
 type Protocol = Literal["anthropic_messages", "openai_chat", "openai_responses"]
 type Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -109,7 +110,8 @@ class Citation:
     """Where a piece of text comes from.
 
     `start` and `end` count code points in the text part that carries the citation. `url` is None
-    for a place inside a document of the request, which only `native` can express.
+    for a place inside a document of the request, or in a `file` (its id), which only `native` can
+    express.
     """
 
     url: str | None
@@ -117,6 +119,7 @@ class Citation:
     cited_text: str | None = None
     start: int | None = None
     end: int | None = None
+    file: str | None = None
     native: Native | None = None
 
 
@@ -197,18 +200,36 @@ class ToolResultPart:
 
 
 @dataclass(frozen=True, slots=True)
+class HostedCall:
+    """What a tool did that the vendor runs, where several vendors have such a tool.
+
+    A web search has a `query` as input and the `urls` it found; a tool of an MCP `server` has an
+    output.
+    """
+
+    name: str
+    input: dict[str, Json]
+    server: str | None = None
+    urls: tuple[str, ...] = ()
+    output: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NativePart:
     """A block that one protocol has alone.
 
     Its own protocol writes `native` back. In requests others write `text` when there is one and
     drop the part otherwise; both with a note `code`, or refuse when `code` is an error code. In
-    answers they carry it, and write `text` besides; a part that was to be `seen` is noted.
+    answers they carry it, and write `text` besides; a part that was to be `seen` is noted, and a
+    `hosted` call, told with its result, is shown.
     """
 
     native: Native
     code: str
     text: str | None = None
     seen: bool = field(default=False, kw_only=True)  # by a person, such as a generated image
+    hosted: HostedCall | None = field(default=None, kw_only=True)
     where: str = field(default="", compare=False, repr=False, kw_only=True)
 
 

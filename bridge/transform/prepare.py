@@ -13,7 +13,7 @@ from .model import Message, Part, Request, Tool, ToolCallPart, ToolChoice, ToolR
 from .names import tool_names
 from .notes import TransformError
 from .schema import object_root
-from .turns import pair_calls
+from .turns import pair_calls, with_parts
 
 # What a freeform tool becomes where there are only functions.
 INPUT = "input"
@@ -85,10 +85,14 @@ def _takes_custom(ctx: Context) -> bool:
 
 def _tools_in_use(messages: tuple[Message, ...], ctx: Context) -> Iterator[Tool]:
     """What calls of the history tell of their tools, which need not be offered any more."""
-    for message in messages:
-        for part in message.parts:
-            if isinstance(part, ToolCallPart) and not _returns(part, ctx):
-                yield Tool(part.name, kind=part.kind, namespace=part.namespace)
+    used = {
+        (part.name, part.kind, part.namespace): None
+        for message in messages
+        for part in message.parts
+        if isinstance(part, ToolCallPart) and not _returns(part, ctx)
+    }
+    for name, kind, namespace in used:
+        yield Tool(name, kind=kind, namespace=namespace)
 
 
 def _returns(call: ToolCallPart, ctx: Context) -> bool:
@@ -105,6 +109,8 @@ def _tool(tool: Tool, box: Toolbox, ctx: Context) -> Tool:
     parameters = tool.parameters
     if tool.kind == "function":
         parameters = object_root(parameters)[0]
+    if (tool.name, tool.namespace) == (wire.name, None) and parameters is tool.parameters:
+        return tool
     return replace(tool, name=wire.name, namespace=None, parameters=parameters)
 
 
@@ -133,7 +139,7 @@ def _as_function(tool: Tool, name: str, ctx: Context) -> Tool:
 def _message(message: Message, box: Toolbox, ctx: Context) -> Message:
     if message.role not in ("assistant", "tool"):
         return message
-    return replace(message, parts=tuple(_part(part, box, ctx) for part in message.parts))
+    return with_parts(message, [_part(part, box, ctx) for part in message.parts])
 
 
 def _part(part: Part, box: Toolbox, ctx: Context) -> Part:
@@ -152,6 +158,8 @@ def _call(call: ToolCallPart, wire: Wire, ctx: Context) -> ToolCallPart:
         kind, arguments = "function", dump_text({INPUT: arguments})
     elif wire.wrapped:
         arguments = _wrapped(arguments)
+    if (call.name, call.namespace, call.kind, call.arguments) == (wire.name, None, kind, arguments):
+        return call
     return replace(call, name=wire.name, namespace=None, kind=kind, arguments=arguments)
 
 

@@ -57,6 +57,12 @@ class Profile:
     tool_images: bool = False  # tool messages may hold images
     think_tags: bool = False  # content may begin with <think>...</think>
 
+    # openai_responses
+    store: bool = True  # takes the field store
+    include: bool = True  # takes the field include
+    phase: Models = ALL  # models that are told whether an earlier text was the answer
+    prewarm: Models = ALL  # models whose cache can be filled without an answer
+
     # anthropic_messages
     anthropic_version: str = "2023-06-01"
     system_messages: Models = NONE  # models that take role "system" inside messages
@@ -85,6 +91,8 @@ OPENAI = Profile(
     sampling=OPENAI_PLAIN,
     stop=OPENAI_PLAIN,
     reasoning=OPENAI_REASONING,
+    phase=OPENAI_REASONING,
+    prewarm=("gpt-5.[6-9]*", "gpt-[6-9]*"),
 )
 ANTHROPIC = Profile(
     efforts=("low", "medium", "high", "xhigh", "max"),
@@ -139,7 +147,9 @@ COMPATIBLE: dict[Protocol, Profile] = {
         merge_roles=True,
         top_k=True,
     ),
-    "openai_responses": Profile(cache_breakpoints=False, vendor_fields=False),
+    "openai_responses": Profile(
+        cache_breakpoints=False, vendor_fields=False, phase=NONE, prewarm=NONE
+    ),
 }
 
 VENDOR: dict[Protocol, Profile] = {

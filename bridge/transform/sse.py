@@ -102,6 +102,15 @@ def format_event(data: bytes, event: str = "") -> bytes:
 COMMENT = b": keepalive\n\n"  # OpenAI's SDK raises on empty data lines: comments only
 DONE = b"data: [DONE]\n\n"
 
+# Where a stream may be cut between two events; CR CR LF would be a cut inside a line end.
+_BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
+
+
+def last_event_end(data: bytes) -> int:
+    """Behind the last event that ends in `data`; 0 where none does."""
+    return max(data.rfind(blank) + len(blank) if blank in data else 0 for blank in _BLANK_LINES)
+
+
 _OPENINGS = (b":", b"data", b"event", b"id:", b"retry")
 
 

@@ -6,7 +6,7 @@ original body.
 
 from dataclasses import replace
 
-from . import anthropic_messages, openai_chat
+from . import anthropic_messages, openai_chat, openai_responses
 from .answer import Answer, Phase
 from .codec import Codec
 from .context import Context, context
@@ -25,6 +25,7 @@ from .turn import Ledger, Turn, digests, keys_of, recalled, restored
 CODECS: dict[Protocol, Codec] = {
     "anthropic_messages": anthropic_messages,
     "openai_chat": openai_chat,
+    "openai_responses": openai_responses,
 }
 PROTOCOLS: tuple[Protocol, ...] = tuple(CODECS)
 
@@ -91,6 +92,7 @@ class Translator:
         self._exact = exact
         self._ledger, self._own_host = ledger, own_host
         self._history: tuple[Message, ...] = ()  # as the client knows it
+        self._sent: Json = None  # the upstream's request
         self._asked = ""  # the model name the client knows, where the upstream gets another
         self._toolbox = Toolbox()
         self._made: Answer | None = None
@@ -120,7 +122,28 @@ class Translator:
             request = recalled(request, self._ledger, self._ctx)
         request, self._toolbox = prepare(request, self._ctx)
         request = restored(request, self._upstream, self._ctx)
-        return dumps(self._upstream.encode_request(request, self._ctx))
+        self._sent = self._upstream.encode_request(request, self._ctx)
+        return dumps(self._sent)
+
+    @property
+    def continues(self) -> bool:
+        """Whether an answer that pauses is to go on in another one; see `paused`."""
+        return self._answer.rounds.continues
+
+    @continues.setter
+    def continues(self, value: bool) -> None:
+        self._answer.rounds.continues = value
+
+    @property
+    def paused(self) -> bool:
+        """Whether the upstream waits for `continuation`; its answer follows in the same client's
+        answer."""
+        return self._made is not None and self._made.rounds.paused
+
+    def continuation(self) -> bytes:
+        """The body that makes the upstream go on with the answer it has begun."""
+        self._sent = self._upstream.continue_request(self._sent, self._answer.go_on())
+        return dumps(self._sent)
 
     def _without_foreign_state(self, body: bytes, parsed: Json) -> bytes:
         """Vendors refuse another's signature, and nobody but us can read our envelopes."""
@@ -169,6 +192,20 @@ class Translator:
             codecs = self._client, self._upstream
             self._made = Answer(*codecs, self._ctx, restorer, self._asked, exact=self._exact)
         return self._made
+
+    def ping(self) -> list[bytes]:
+        """What tells the client of a stream that its answer is still being made."""
+        return [self._answer.ping()]
+
+    @property
+    def heard(self) -> int:
+        """How many events with something in them have come: all but pings and comments."""
+        return self._made.heard if self._made else 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether a part of the answer has begun, if only reasoning or a call."""
+        return self._made is not None and self._made.begun
 
     @property
     def phase(self) -> Phase:

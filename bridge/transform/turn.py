@@ -34,6 +34,10 @@ from .model import (
 class Ledger(Interface):
     """What is known of earlier answers; bounded, so it may have forgotten any of them."""
 
+    def knows(self, upstream: str) -> bool:
+        """Whether there can be turns of `upstream` at all: most have no state to give back."""
+        ...
+
     def recall(self, keys: Iterable[bytes]) -> Native | None:
         """The turn that is known by one of `keys`."""
         ...
@@ -151,6 +155,8 @@ def digests(messages: Iterable[Message]) -> Iterator[bytes]:
 
 def recalled(request: Request, ledger: Ledger, ctx: Context) -> Request:
     """`request` with what the ledger knows of turns that came back without any state."""
+    if not ledger.knows(ctx.upstream_id):
+        return request
     messages = [
         _recalled(message, before, ledger, ctx) if message.role == "assistant" else message
         for message, before in zip(request.messages, digests(request.messages), strict=False)
@@ -162,8 +168,8 @@ def _recalled(message: Message, before: bytes, ledger: Ledger, ctx: Context) -> 
     carried = message.native or any(n.upstream for part in message.parts for n in natives(part))
     if carried:
         return message
-    keys = keys_of(message.parts, before, ctx.upstream_id)
-    return replace(message, native=ledger.recall(keys))
+    native = ledger.recall(keys_of(message.parts, before, ctx.upstream_id))
+    return message if native is None else replace(message, native=native)
 
 
 # --- using it

@@ -6,8 +6,9 @@ depend on later turns, so that a longer history only appends (caches and signatu
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import is_
 
 from .model import Message, Part, TextPart, ToolCallPart, ToolResultPart
 from .names import is_legal_call_id, short_call_id
@@ -21,6 +22,13 @@ def pair_calls(messages: Iterable[Message], notes: Notes) -> tuple[Message, ...]
     pairing = _Pairing(notes)
     matched = [pairing.match(message) for message in messages]
     return tuple(_rebuilt(matched, pairing.results, notes))
+
+
+def with_parts(message: Message, parts: Sequence[Part]) -> Message:
+    """`message` with these parts, itself if it has them: most of a long history stays as it is."""
+    if len(parts) == len(message.parts) and all(map(is_, parts, message.parts)):
+        return message
+    return replace(message, parts=tuple(parts))
 
 
 class _Pairing:
@@ -42,12 +50,13 @@ class _Pairing:
         for part in message.parts:
             match part:
                 case ToolCallPart():
-                    parts.append(replace(part, id=self._ids.of_call(part.id)))
+                    call_id = self._ids.of_call(part.id)
+                    parts.append(part if part.id == call_id else replace(part, id=call_id))
                 case ToolResultPart():
                     parts += self._result(part)
                 case _:
                     parts.append(part)
-        return replace(message, parts=tuple(parts))
+        return with_parts(message, parts)
 
     def _result(self, part: ToolResultPart) -> Iterable[Part]:
         call_id = self._ids.latest.get(part.call_id)
@@ -58,8 +67,9 @@ class _Pairing:
             detail = f"{call_id} was answered twice; the last answer counts"
             self._notes.add("orphan_tool_result", part.where, detail)
         self._answered[call_id] = self._turns
-        self.results[call_id] = replace(part, call_id=call_id)
-        return [self.results[call_id]]
+        result = part if part.call_id == call_id else replace(part, call_id=call_id)
+        self.results[call_id] = result
+        return [result]
 
     def _orphan(self, part: ToolResultPart) -> Iterator[Part]:
         """The text of a result that has no call, or names its tool only."""

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 TESTS = """
 import os, pytest
-from bridge import health, routing, transform
+from bridge import circuit, health, outcomes, preference, routing, transform
 from hypothesis import given, settings, strategies
 
 def test_plain(): assert transform.sign(1) == 1
@@ -39,7 +39,8 @@ def root(tmp_path: Path) -> Path:
     env = f'ROOT="{root}" VENV="{sys.prefix}"; need() {{ [ "$1" = dev ]; }}'
     (root / "scripts" / "_env").write_text(env, encoding="utf-8")
     sign = "def sign(x):\n    if x > 0:\n        x = 1\n    return x\n"
-    for name, text in {"__init__": "", "health": "", "routing": "", "transform": sign}.items():
+    empty = ("__init__", "circuit", "health", "outcomes", "preference", "routing")
+    for name, text in {**dict.fromkeys(empty, ""), "transform": sign}.items():
         (root / "bridge" / f"{name}.py").write_text(text, encoding="utf-8")
     return root
 

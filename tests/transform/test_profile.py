@@ -166,6 +166,17 @@ def test_how_much_claude_models_write(model: str, limit: int | None) -> None:
 def test_what_openai_models_take(model: str, flags: set[str]) -> None:
     asked = ("reasoning", "sampling", "stop")
     assert {f for f in asked if matches(model, getattr(OPENAI, f))} == flags
+    assert matches(model, OPENAI.phase) is ("reasoning" in flags)
+
+
+@pytest.mark.parametrize(
+    "model, filled",
+    [("gpt-5.6", True), ("gpt-6.2-sol", True), ("gpt-5.5", False), ("gpt-5", False), ("o3", False)],
+)
+def test_only_the_newest_openai_models_fill_a_cache_without_an_answer(
+    model: str, filled: bool
+) -> None:
+    assert matches(model, OPENAI.prewarm) is filled
 
 
 # --- profiles

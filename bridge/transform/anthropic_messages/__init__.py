@@ -1,19 +1,22 @@
 """Anthropic Messages: `POST /v1/messages`, whole and streamed, both roles."""
 
 from .errors import encode_error
-from .request import decode_request, encode_request
+from .request import continue_request, decode_request, encode_request
 from .response import decode_response, encode_response
 from .state import states, without_state
 from .stream import Decoder, Encoder
 
 PATH = "/v1/messages"
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 SUFFIX = "/v1/messages"  # /messages alone would take in OpenAI's threads
 
 __all__ = [
     "PATH",
+    "PING",
     "SUFFIX",
     "Decoder",
     "Encoder",
+    "continue_request",
     "decode_request",
     "decode_response",
     "encode_error",

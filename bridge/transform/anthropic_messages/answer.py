@@ -8,11 +8,12 @@ from typing import Protocol as Interface
 
 from ..arguments import normal_arguments
 from ..context import Context
-from ..json_text import Json, loads
+from ..json_text import Json, dump_text, loads
 from ..model import (
     Citation,
     CitationDelta,
     Event,
+    HostedCall,
     Native,
     NativePart,
     PartDelta,
@@ -126,10 +127,15 @@ class ToolUse:
 
 
 class _Opaque:
-    """Any other block: told whole, when it is."""
+    """Any other block: told whole, when it is.
 
-    def __init__(self, block: dict[str, Json], owner: Native) -> None:
-        self._block, self._owner = block, owner
+    `served` holds the calls of server tools so far, by their ids: a result tells what its call was.
+    """
+
+    def __init__(
+        self, block: dict[str, Json], owner: Native, served: dict[str, dict[str, Json]]
+    ) -> None:
+        self._block, self._owner, self._served = block, owner, served
         self._pieces: list[str] = []
 
     def open(self) -> list[Event]:
@@ -149,18 +155,40 @@ class _Opaque:
                 block = {**block, "input": loads(text)}
             except ValueError:  # cut off; nobody but its vendor could use it
                 block = {**block, "input": {}}
+        if call_id := text_of(block.get("id")):
+            self._served[call_id] = block
+        call = self._served.get(text_of(block.get("tool_use_id")))
+        hosted = decode_hosted(call, block) if call else None
         native = Native(PROTOCOL, (block,), self._owner.upstream, self._owner.model)
-        return [PartStart(NativePart(native, "server_tool_dropped")), PartEnd()]
+        return [PartStart(NativePart(native, "server_tool_dropped", hosted=hosted)), PartEnd()]
+
+
+def decode_hosted(call: dict[str, Json], result: dict[str, Json]) -> HostedCall | None:
+    """What others can show of a server tool's call and its result; None where they have none."""
+    name, given, content = text_of(call.get("name")), call.get("input"), result.get("content")
+    given = given if isinstance(given, dict) else {}
+    items = content if isinstance(content, list) else []
+    found = [item for item in items if isinstance(item, dict)]
+    match result.get("type"):
+        case "web_search_tool_result":
+            urls = filter(None, (text_of(item.get("url")) for item in found))
+            return HostedCall(name, given, urls=tuple(urls), failed=not isinstance(content, list))
+        case "mcp_tool_result":
+            server, failed = text_of(call.get("server_name")), result.get("is_error") is True
+            said = text_of(content) or "".join(text_of(item.get("text")) for item in found)
+            return HostedCall(name, given, server, output=said, failed=failed)
+        case _:
+            return None
 
 
 def text_of(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-def block_of(block: Json, owner: Native, ctx: Context) -> Block:
-    """`owner` tells whose state it is: protocol, upstream, model."""
+def block_of(block: Json, owner: Native, served: dict[str, dict[str, Json]], ctx: Context) -> Block:
+    """`owner` tells whose state it is: protocol, upstream, model; `served` what went before."""
     if not isinstance(block, dict):
-        return _Opaque({}, owner)
+        return _Opaque({}, owner, served)
     match block.get("type"):
         case "text":
             return _Text(block, owner)
@@ -169,12 +197,15 @@ def block_of(block: Json, owner: Native, ctx: Context) -> Block:
         case "tool_use":
             return ToolUse(block, owner, ctx)
         case _:
-            return _Opaque(block, owner)
+            return _Opaque(block, owner, served)
 
 
 # --- writing
 
 THINKING = {"type": "thinking", "thinking": "", "signature": ""}
+MCP = "mcp_servers"  # the request's field; without it clients know no blocks of such tools
+FOUND = {"type": "web_search_result", "title": "", "encrypted_content": "", "page_age": None}
+UNFOUND = {"type": "web_search_tool_result_error", "error_code": "unavailable"}
 
 
 def message_head(id: str, model: str, service_tier: str | None, ctx: Context) -> dict[str, Json]:
@@ -234,14 +265,35 @@ def encode_citation(citation: Citation, text: str, ctx: Context) -> Json:
 
 
 def encode_native(part: NativePart, ctx: Context) -> list[Json]:
-    """The block itself, or one that carries it in its place, and its text where it has one."""
+    """The block itself, or one that carries it in its place, and what can be shown of it."""
     if part.native.protocol == PROTOCOL:
         return [part.native.blocks[0]]
     if part.seen:
         ctx.notes.add(part.code, part.where, "the client cannot show it")
     sealed = None if is_hidden(ctx) else ctx.seal(part.native)
-    carried: list[Json] = [{"type": "redacted_thinking", "data": sealed}] if sealed else []
-    return [*carried, {"type": "text", "text": part.text}] if part.text else carried
+    blocks: list[Json] = [{"type": "redacted_thinking", "data": sealed}] if sealed else []
+    if part.hosted:
+        seed = str(part.native.blocks[0].get("id") or dump_text(part.native.blocks[0]))
+        blocks += _hosted_blocks(part.hosted, seed, ctx)
+    return [*blocks, {"type": "text", "text": part.text}] if part.text else blocks
+
+
+def _hosted_blocks(call: HostedCall, seed: str, ctx: Context) -> list[Json]:
+    """A call and its result; those of MCP servers only where the client has some itself."""
+    if call.server is None:
+        use_id = object_id("srvtoolu_", seed, ctx)
+        use = {"type": "server_tool_use", "id": use_id, "name": call.name, "input": call.input}
+        found: Json = [{**FOUND, "url": url} for url in call.urls]
+        result = {"type": "web_search_tool_result", "content": UNFOUND if call.failed else found}
+    elif not (ctx.request and isinstance(ctx.request.raw, dict) and ctx.request.raw.get(MCP)):
+        return []
+    else:
+        use_id = object_id("mcptoolu_", seed, ctx)
+        use = {"type": "mcp_tool_use", "id": use_id, "name": call.name, "input": call.input}
+        use["server_name"] = call.server
+        said = [{"type": "text", "text": call.output}]
+        result = {"type": "mcp_tool_result", "is_error": call.failed, "content": said}
+    return [use, {**result, "tool_use_id": use_id}]
 
 
 def encode_call(part: ToolCallPart) -> dict[str, Json]:

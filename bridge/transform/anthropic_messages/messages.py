@@ -81,7 +81,7 @@ def _turns(message: dict[str, Json], where: str, ctx: Context) -> Iterator[Messa
             ctx.notes.add("field_dropped", f"{where}.{key}", "no key of a message")
     parts = decode_parts(message.get("content"), role, f"{where}.content", ctx)
     first = [part for part in parts if _stands_apart(part, role)]
-    rest = [part for part in parts if not _stands_apart(part, role)]
+    rest = [part for part in parts if not _stands_apart(part, role)] if first else parts
     if first:
         yield Message("tool" if role == "user" else "user", tuple(first), where=where)
     if rest or not first:
@@ -139,7 +139,18 @@ def _turn(message: Message, ctx: Context) -> _Turn:
 def _content(message: Message, ctx: Context) -> list[Json]:
     if message.name is not None:
         ctx.notes.add("name_dropped", message.where, "the author's name")
-    return encode_parts(message.parts, ctx)
+    if message.phase is not None:
+        ctx.notes.add("hint_dropped", message.where, f"phase {message.phase}")
+    blocks = encode_parts(message.parts, ctx)
+    if _is_system(message) and ctx.client != PROTOCOL:
+        return [block for block in blocks if _is_text(block, message.where, ctx)]
+    return blocks
+
+
+def _is_text(block: Json, where: str, ctx: Context) -> bool:
+    if block["type"] != "text":
+        ctx.notes.add("item_dropped", where, f"{block['type']} in system text")
+    return bool(block["type"] == "text")
 
 
 def _text(text: str) -> dict[str, Json]:

@@ -159,8 +159,9 @@ def decode_citation(citation: dict[str, Json], upstream: str = "", model: str = 
     """Places inside a document have no url; only `native` tells where they are."""
     return Citation(
         url=_string(citation, "url") or None,
-        title=_string(citation, "title") or None,
+        title=_string(citation, "title") or _string(citation, "document_title") or None,
         cited_text=_string(citation, "cited_text") or None,
+        file=_string(citation, "file_id") or None,
         native=Native(PROTOCOL, (citation,), upstream, model),
     )
 
@@ -271,10 +272,11 @@ DECODERS: dict[str, Callable[[Json, str, Context], Part]] = {
 
 def decode_cache(holder: Json, where: str, ctx: Context) -> CacheMark | None:
     """The cache breakpoint on a block, a tool or (`where` "") the whole request."""
-    where = f"{where}.cache_control".removeprefix(".")
-    mark = optional(holder.get("cache_control"), dict, where)
-    if mark is None:
+    given = holder.get("cache_control")
+    if given is None:
         return None
+    where = f"{where}.cache_control".removeprefix(".")
+    mark = required(given, dict, where)
     if mark.get("scope") is not None:
         ctx.notes.add("hint_dropped", f"{where}.scope", "who shares the cache")
     return CacheMark(optional(mark.get("ttl"), str, f"{where}.ttl"))

@@ -21,6 +21,7 @@ type Mode = Literal["adaptive", "enabled", "disabled", "between_tools"]
 
 MODES: tuple[Mode, ...] = ("adaptive", "enabled", "disabled", "between_tools")
 DISPLAYS = {"summarized": True, "omitted": False}
+CONFIG = "output_config"
 
 # --- decoding
 
@@ -42,10 +43,10 @@ def decode_reasoning(body: dict[str, Json], ctx: Context) -> Reasoning:
 def _effort(body: dict[str, Json], ctx: Context) -> Effort | None:
     """The last word on it counts: an agent may change it in the system text of a turn."""
     effort: Effort | None = None
-    turns = ((f"messages[{n}].", message) for n, message in enumerate(body["messages"]))
+    turns = ((f"messages[{n}].", m) for n, m in enumerate(body["messages"]) if CONFIG in m)
     for place, holder in (("", body), *turns):
-        where = f"{place}output_config"
-        config = optional(holder.get("output_config"), dict, where) or {}
+        where = f"{place}{CONFIG}"
+        config = optional(holder.get(CONFIG), dict, where) or {}
         word = config.get("effort")
         if word is not None and effort_of(word) is None:
             ctx.notes.add("reasoning_option_dropped", f"{where}.effort", "an unknown level")
@@ -82,7 +83,7 @@ def encode_reasoning(
         return Thinking(None, None, max_tokens)
     if matches(model, ctx.profile.adaptive):
         return _adaptive(effort, request, model, max_tokens, ctx)
-    if effort == "none":
+    if effort == "none" or max_tokens == 0:  # the cache is to be filled: nothing will be thought
         return Thinking(None, None, max_tokens)
     if not matches(model, ctx.profile.manual_thinking):
         ctx.notes.add("reasoning_option_dropped", "effort", f"{model} does not think")

@@ -18,7 +18,7 @@ from .parts import PROTOCOL, cache_control, decode_cache
 from .reasoning import decode_reasoning, encode_reasoning
 from .tools import decode_tool_choice, decode_tools, encode_tool_choice, encode_tools
 
-__all__ = ["decode_request", "encode_request"]
+__all__ = ["continue_request", "decode_request", "encode_request"]
 
 # Fields that Anthropic has alone -> what others note when they drop them. Unknown ones likewise.
 EXTRAS: dict[str, str] = {
@@ -129,6 +129,7 @@ def _extras(body: dict[str, Json]) -> Iterator[tuple[str, Extra]]:
 
 # --- encoding
 
+MAX_CALLS = "max_tool_calls"  # of OpenAI's Responses
 SAMPLING_VERSION = "2023-06-01"  # later versions of the API have no sampling fields
 MARK = "cache_control"
 MAX_MARKS = 4  # cache breakpoints in one request
@@ -173,6 +174,8 @@ def encode_request(request: Request, ctx: Context) -> Json:
 
 def _with_extras(body: dict[str, Json], request: Request, ctx: Context) -> Json:
     for name, extra in request.extras.items():
+        if name == MAX_CALLS and _limit_calls(body.get("tools", []), extra.value):
+            continue
         if request.protocol != PROTOCOL:
             ctx.notes.lose(extra.code, name, f"{name} has no counterpart")
         elif name in OPEN_FIELDS:
@@ -180,6 +183,15 @@ def _with_extras(body: dict[str, Json], request: Request, ctx: Context) -> Json:
         else:
             body[name] = extra.value
     return body
+
+
+def _limit_calls(tools: list[Json], limit: Json) -> bool:
+    """Put OpenAI's limit on all its tools together to the one there is, if it can have one."""
+    served = [tool for tool in tools if "type" in tool]
+    if len(served) != 1 or not served[0]["type"].startswith("web_search"):
+        return False
+    served[0]["max_uses"] = limit
+    return True
 
 
 def _format(request: Request, model: str, ctx: Context) -> tuple[Json, str]:
@@ -256,3 +268,8 @@ def _holders(blocks: Iterable[Json]) -> Iterator[dict[str, Json]]:
         if block.get("type") == "tool_result":
             yield from block.get("content", ())
         yield block
+
+
+def continue_request(body: Json, answer: Json) -> Json:
+    turn = {"role": "assistant", "content": answer["content"]}
+    return {**body, "messages": [*body["messages"], turn]}

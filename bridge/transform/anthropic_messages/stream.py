@@ -69,6 +69,7 @@ class Decoder:
         self._owner = Native(PROTOCOL, (), ctx.upstream_id)
         self._started = self._ended = self._over = False
         self._block: Block | None = None
+        self._served: dict[str, dict[str, Json]] = {}  # calls of server tools
         self._blocks = self._calls = self._direct_calls = 0
         self._cut = False
         self._head: list[Json] = []  # content that came with message_start
@@ -145,7 +146,7 @@ class Decoder:
         """A block that was not closed is, when the next one begins."""
         events = [*([] if self._started else self._begin({})), *self._close()]
         self._blocks += 1
-        self._block = opened = block_of(block, self._owner, self._ctx)
+        self._block = opened = block_of(block, self._owner, self._served, self._ctx)
         if isinstance(opened, ToolUse):
             self._calls += 1
             self._direct_calls += opened.direct

@@ -5,6 +5,7 @@ Hard part: strict tools. A schema that Anthropic cannot enforce as it stands is 
 
 from collections.abc import Sequence
 
+from ..client_tools import as_function
 from ..context import Context
 from ..fields import one_of, optional, required
 from ..json_text import Json
@@ -22,6 +23,8 @@ MAX_STRICT = 20  # in one request
 CHOICES = ("auto", "any", "tool", "none")
 ALONE = "disable_parallel_tool_use"
 WEB_SEARCH = "web_search_20250305"  # the version without conditions
+TOOL_SEARCH = "tool_search_tool_bm25_20251119"
+DEFER = "defer_loading"  # of a tool that is found by search
 WEB_SEARCH_OPTIONS = ("max_uses", "allowed_domains", "blocked_domains", "user_location")
 
 # --- decoding
@@ -86,16 +89,28 @@ def decode_tool_choice(choice: Json) -> tuple[ToolChoice | None, bool | None]:
 
 def encode_tools(tools: Sequence[Tool], ctx: Context) -> list[Json]:
     crowded = sum(tool.strict is True for tool in tools) > MAX_STRICT
+    searched = any(_is_search(tool) for tool in tools)
     encoded: list[Json] = []
     for tool in tools:
         if tool.kind in ("function", "custom"):
-            encoded.append(_function(tool, crowded, ctx))
+            encoded.append(_function(tool, crowded, searched, ctx))
+        elif tool.kind == "client" and not _is_own(tool) and (function := as_function(tool)):
+            encoded.append(_function(function, crowded, searched, ctx))
         else:
             encoded += _built_in(tool, ctx)
     return encoded
 
 
-def _function(tool: Tool, crowded: bool, ctx: Context) -> Json:
+def _is_own(tool: Tool) -> bool:
+    return tool.native is not None and tool.native.protocol == PROTOCOL
+
+
+def _is_search(tool: Tool) -> bool:
+    """A search for tools that OpenAI runs itself; Anthropic has its like."""
+    return tool.kind == "hosted" and tool.name == "tool_search"
+
+
+def _function(tool: Tool, crowded: bool, searched: bool, ctx: Context) -> Json:
     strict = tool.strict if ctx.client == PROTOCOL else _strict(tool, crowded, ctx)
     fields = {
         "name": tool.name,
@@ -104,10 +119,10 @@ def _function(tool: Tool, crowded: bool, ctx: Context) -> Json:
         "strict": strict,
     }
     encoded = {key: value for key, value in fields.items() if value is not None}
-    if ctx.client == PROTOCOL:
-        encoded |= tool.options
-    else:
-        for key in tool.options:
+    for key, value in tool.options.items():
+        if ctx.client == PROTOCOL or (searched and key == DEFER):
+            encoded[key] = value
+        else:
             ctx.notes.add("hint_dropped", f"{tool.where}.{key}", f"a key of the tool {tool.name}")
     return marked(encoded, tool.cache, tool.where, ctx)
 
@@ -130,9 +145,13 @@ def _is_enforceable(schema: Json) -> bool:
 
 
 def _built_in(tool: Tool, ctx: Context) -> list[Json]:
-    if tool.native and tool.native.protocol == PROTOCOL:
+    if tool.native and _is_own(tool):
         return [dict(block) for block in tool.native.blocks]
+    if _is_search(tool):
+        return [{"type": TOOL_SEARCH, "name": "tool_search_tool_bm25"}]
     if tool.name == "web_search":
+        for key in sorted(tool.options.keys() - set(WEB_SEARCH_OPTIONS)):
+            ctx.notes.add("hint_dropped", f"{tool.where}.{key}", "a rule for web searches")
         options = {key: tool.options[key] for key in WEB_SEARCH_OPTIONS if key in tool.options}
         return [{"type": WEB_SEARCH, "name": "web_search", **options}]
     kind = tool.native.blocks[0].get("type") if tool.native and tool.native.blocks else None

@@ -1,19 +1,23 @@
 """OpenAI Chat Completions: `POST /v1/chat/completions`, whole and streamed, both roles."""
 
+from ..sse import COMMENT
 from .errors import encode_error
-from .request import decode_request, encode_request
+from .request import continue_request, decode_request, encode_request
 from .response import decode_response, encode_response
 from .state import states, without_state
 from .stream import Decoder, Encoder
 
 PATH = "/v1/chat/completions"
+PING = COMMENT
 SUFFIX = "/chat/completions"
 
 __all__ = [
     "PATH",
+    "PING",
     "SUFFIX",
     "Decoder",
     "Encoder",
+    "continue_request",
     "decode_request",
     "decode_response",
     "encode_error",

@@ -258,6 +258,8 @@ class _Writer:
         return self._messages
 
     def _add(self, role: str, content: Json, message: Message) -> dict[str, Json]:
+        if message.phase is not None:
+            self._ctx.notes.add("hint_dropped", message.where, f"phase {message.phase}")
         name = {"name": message.name} if message.name is not None else {}
         added = {"role": role, **name, "content": content}
         self._messages.append(added)

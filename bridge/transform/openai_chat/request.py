@@ -26,7 +26,7 @@ from .tools import (
     web_search_options,
 )
 
-__all__ = ["decode_request", "encode_request"]
+__all__ = ["continue_request", "decode_request", "encode_request"]
 
 # Fields without a typed one -> what others note when they drop them. Unknown ones: field_dropped.
 EXTRAS: dict[str, str] = {
@@ -176,7 +176,7 @@ MAX_USER = 64  # characters of safety_identifier
 # Fields that Responses has too, by the same name and with the same meaning.
 SHARED = frozenset(
     """
-    store metadata user verbosity moderation top_logprobs stream_options prompt_cache_key
+    metadata user verbosity moderation logprobs top_logprobs stream_options prompt_cache_key
     prompt_cache_options prompt_cache_retention
     """.split()
 )
@@ -211,7 +211,11 @@ def encode_request(request: Request, ctx: Context) -> Json:
         "stream_options": _stream_options(request, ctx) or None,
     }
     body = {name: value for name, value in fields.items() if value is not None}
-    return _with_extras(body, request, model, ctx)
+    body = _with_extras(body, request, model, ctx)
+    if not body["messages"] and request.protocol != PROTOCOL:
+        where = "input" if request.protocol == "openai_responses" else "messages"
+        raise TransformError(where, "there is nothing to answer")
+    return body
 
 
 def _tools(request: Request, ctx: Context) -> dict[str, Json]:
@@ -302,8 +306,22 @@ def _with_extras(body: dict[str, Json], request: Request, model: str, ctx: Conte
             ctx.notes.add("sampling_dropped", name, f"{model} does not take it")
         elif name == "stream_options":
             body[name] = {**body.get(name, {}), **extra.value}
+        elif name == "prompt_cache_options" and shared:
+            body[name] = _cache_options(extra.value, ctx)
         else:
             body[name] = extra.value
     if "top_logprobs" in body:
         body["logprobs"] = True
     return body
+
+
+def _cache_options(options: dict[str, Json], ctx: Context) -> dict[str, Json]:
+    """Responses has more of them."""
+    known = {k: v for k, v in options.items() if k == "mode" or (k, v) == ("ttl", "30m")}
+    if len(known) < len(options):
+        ctx.notes.add("hint_dropped", "prompt_cache_options", "how long the cache has to last")
+    return known
+
+
+def continue_request(body: Json, answer: Json) -> Json:
+    return {**body, "messages": [*body["messages"], answer["choices"][0]["message"]]}

@@ -76,9 +76,13 @@ def _flat(form: Json, where: str) -> Json:
 def _web_search(search: dict[str, Json]) -> Tool:
     place = optional(search.get("user_location"), dict, f"{WEB_SEARCH}.user_location") or {}
     near = optional(place.get("approximate"), dict, f"{WEB_SEARCH}.user_location.approximate")
-    location = {"user_location": {"type": "approximate", **near}} if near else {}
+    options: dict[str, Json] = {}
+    if near:
+        options["user_location"] = {"type": "approximate", **near}
+    if search.get("search_context_size") is not None:
+        options["search_context_size"] = search["search_context_size"]
     native = Native(PROTOCOL, ({WEB_SEARCH: search},))
-    return Tool("web_search", kind="hosted", options=location, native=native, where=WEB_SEARCH)
+    return Tool("web_search", kind="hosted", options=options, native=native, where=WEB_SEARCH)
 
 
 MODES: dict[str, ToolChoice] = {

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from anthropic.types import ContentBlock
+from pydantic import TypeAdapter
 
 from bridge.transform.anthropic_messages.answer import (
     block_of,
@@ -20,9 +22,11 @@ from bridge.transform.model import (
     Citation,
     Event,
     Finish,
+    HostedCall,
     Native,
     NativePart,
     Part,
+    PartStart,
     Reasoning,
     ReasoningPart,
     Request,
@@ -45,7 +49,7 @@ def owned(block: Any) -> Native:
 
 def read(block: Any, *deltas: Any, ctx: Context | None = None) -> tuple[Part, ...]:
     """The parts of one block and its deltas."""
-    opened = block_of(block, OWNER, ctx or context(A, A))
+    opened = block_of(block, OWNER, {}, ctx or context(A, A))
     events: list[Event] = [*opened.open()]
     for delta in deltas:
         events += opened.delta(delta["type"], delta)
@@ -195,8 +199,66 @@ def test_a_block_is_read(block: Any, deltas: list[Any], part: Part) -> None:
     assert read(block, *deltas) == (part,)
 
 
+USED = {**SEARCH, "input": {"query": "q"}}
+RESULT = {"type": "web_search_tool_result", "tool_use_id": "s"}
+REMOTE = {"type": "mcp_tool_use", "id": "m", "name": "f", "server_name": "x", "input": {"a": 1}}
+ANSWERED = {"type": "mcp_tool_result", "tool_use_id": "m", "is_error": False}
+PAGE = {"type": "web_search_result", "url": "https://a", "title": "A", "encrypted_content": "e"}
+
+
+@pytest.mark.parametrize(
+    "call, result, hosted",
+    [
+        pytest.param(
+            USED,
+            {**RESULT, "content": [PAGE, "?", {"type": "odd"}]},
+            HostedCall("web_search", {"query": "q"}, urls=("https://a",)),
+            id="a search",
+        ),
+        pytest.param(
+            USED,
+            {**RESULT, "content": {"type": "web_search_tool_result_error"}},
+            HostedCall("web_search", {"query": "q"}, failed=True),
+            id="a search that failed",
+        ),
+        pytest.param(
+            {**USED, "input": None},
+            {**RESULT, "content": []},
+            HostedCall("web_search", {}),
+            id="a search for nothing",
+        ),
+        pytest.param(
+            REMOTE,
+            {
+                **ANSWERED,
+                "content": [{"type": "text", "text": "y"}, {"type": "text", "text": "es"}],
+            },
+            HostedCall("f", {"a": 1}, "x", output="yes"),
+            id="an MCP tool",
+        ),
+        pytest.param(
+            REMOTE,
+            {**ANSWERED, "content": "no", "is_error": True},
+            HostedCall("f", {"a": 1}, "x", output="no", failed=True),
+            id="an MCP tool that failed",
+        ),
+        pytest.param(
+            USED, {"type": "code_execution_tool_result", "tool_use_id": "s"}, None, id="code"
+        ),
+        pytest.param(USED, {**RESULT, "tool_use_id": "another"}, None, id="another call's result"),
+    ],
+)
+def test_a_result_tells_what_a_server_tool_did(
+    call: Any, result: Any, hosted: HostedCall | None
+) -> None:
+    served: dict[str, Any] = {}
+    for block in (call, result):
+        [opened, _] = block_of(block, OWNER, served, ctx()).close()
+    assert opened == PartStart(NativePart(owned(result), "server_tool_dropped", hosted=hosted))
+
+
 def test_a_call_cut_off_is_known_to_be_cut() -> None:
-    opened = block_of(USE, OWNER, ctx())
+    opened = block_of(USE, OWNER, {}, ctx())
     opened.delta("input_json_delta", input_delta('{"a": "b'))
     assert opened.close()[-1].cut  # type: ignore[union-attr]
 
@@ -312,6 +374,55 @@ def test_a_block_of_one_vendor_is_written(part: NativePart, wire: Any, noted: li
     own = ctx()
     assert encode_native(part, own) == wire
     assert [note.code for note in own.notes] == noted
+
+
+FOUND = HostedCall("web_search", {"query": "q"}, urls=("https://a",))
+ELSEWHERE = Native("openai_responses", ({"type": "web_search_call", "id": "ws_1"},), "up", "m")
+SHOWN = {"type": "web_search_result", "title": "", "encrypted_content": "", "page_age": None}
+
+
+@pytest.mark.parametrize(
+    "call, content",
+    [
+        pytest.param(FOUND, [{**SHOWN, "url": "https://a"}], id="what it found"),
+        pytest.param(
+            HostedCall("web_search", {"query": "q"}, failed=True),
+            {"type": "web_search_tool_result_error", "error_code": "unavailable"},
+            id="or that it failed",
+        ),
+    ],
+)
+def test_another_vendors_search_is_carried_and_shown(call: HostedCall, content: Any) -> None:
+    own = ctx()
+    [carried, use, result] = encode_native(NativePart(ELSEWHERE, CODE, hosted=call), own)
+    assert unseal(carried["data"], own.key) == ELSEWHERE
+    assert use == {**USED, "id": "srvtoolu_1"}
+    assert result == {**RESULT, "tool_use_id": "srvtoolu_1", "content": content}
+    for block in (use, result):
+        TypeAdapter(ContentBlock).validate_python(block, strict=True)
+
+
+def test_searches_without_ids_get_different_ones() -> None:
+    nameless = [Native("openai_responses", ({"query": q},)) for q in "ab"]
+    parts = [NativePart(native, CODE, hosted=FOUND) for native in nameless]
+    first, second = (encode_native(part, ctx())[1]["id"] for part in parts)
+    assert first != second
+
+
+@pytest.mark.parametrize("raw", [None, {}, {"mcp_servers": []}, {"mcp_servers": [{"name": "x"}]}])
+def test_an_mcp_tool_is_shown_to_who_has_such_tools(raw: Any) -> None:
+    own = ctx()
+    own.request = None if raw is None else Request(A, "m", raw=raw)
+    call = HostedCall("f", {"a": 1}, "x", output="yes")
+    [carried, *shown] = encode_native(NativePart(ELSEWHERE, CODE, hosted=call), own)
+    assert carried["type"] == "redacted_thinking"
+    if not (raw and raw["mcp_servers"]):
+        assert shown == []
+    else:
+        use, result = shown
+        assert use == {**REMOTE, "id": "mcptoolu_1"}
+        said = [{"type": "text", "text": "yes"}]
+        assert result == {**ANSWERED, "tool_use_id": "mcptoolu_1", "content": said}
 
 
 def test_a_client_that_switched_thinking_off_carries_nothing() -> None:

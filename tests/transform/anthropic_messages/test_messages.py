@@ -8,6 +8,7 @@ from bridge.transform.anthropic_messages.messages import decode_messages, encode
 from bridge.transform.context import Context, context
 from bridge.transform.model import (
     CacheMark,
+    ImagePart,
     Message,
     Native,
     NativePart,
@@ -17,6 +18,7 @@ from bridge.transform.model import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    UrlSource,
 )
 from bridge.transform.notes import TransformError
 from bridge.transform.profile import Profile
@@ -265,6 +267,27 @@ def test_a_malformed_conversation_is_refused(body: Any, where: str, problem: str
             [turn("user", "Hi")],
             ["name_dropped"],
             id="an author's name",
+        ),
+        pytest.param(
+            [
+                said("developer", "Be brief.", ImagePart(UrlSource("https://a.example/x"))),
+                said("user", "Hi"),
+            ],
+            [text("Be brief.")],
+            [turn("user", "Hi")],
+            ["item_dropped"],
+            id="system text with an image (Responses)",
+        ),
+        pytest.param(
+            [
+                said("user", "Hi"),
+                Message("assistant", (TextPart("Hm"),), phase="commentary"),
+                said("user", "Well?"),
+            ],
+            [],
+            [turn("user", "Hi"), turn("assistant", "Hm"), turn("user", "Well?")],
+            ["hint_dropped"],
+            id="a phase (Responses)",
         ),
     ],
 )

@@ -213,6 +213,7 @@ SMALL = Profile(adaptive=(), output_limits=(("small", 4_096), ("tiny", 1_000)))
         pytest.param("small", None, (2_048, 4_096), [], id="the model's limit is the default"),
         pytest.param("any", None, (8_192, 32_000), [], id="or the profile's"),
         pytest.param("tiny", 500, (None, 500), ["thinking_conflict"], id="no room for thinking"),
+        pytest.param("any", 0, (None, 0), [], id="no answer wanted, no thinking"),
     ],
 )
 def test_a_budget_fits_into_max_tokens(

@@ -306,6 +306,26 @@ def test_a_field_is_written(fields: Any, wire: Any, noted: list[str]) -> None:
     assert ({k: v for k, v in body.items() if k not in BODY}, codes) == (wire, noted)
 
 
+SEARCH = Tool("web_search", kind="hosted")
+TOOL_SEARCH = Tool("tool_search", kind="hosted", native=Native("openai_responses", ({},)))
+
+
+@pytest.mark.parametrize(
+    "tools, uses, noted",
+    [
+        pytest.param([SEARCH, Tool("f")], [2], [], id="of the one tool that Anthropic runs"),
+        pytest.param([SEARCH, TOOL_SEARCH], [], ["max_tool_calls_dropped"], id="not of two"),
+        pytest.param([TOOL_SEARCH], [], ["max_tool_calls_dropped"], id="nor of one without limits"),
+        pytest.param([Tool("f")], [], ["max_tool_calls_dropped"], id="nor of functions"),
+    ],
+)
+def test_a_limit_of_hosted_calls_is_one(tools: list[Tool], uses: list[int], noted: Any) -> None:
+    extras = {"max_tool_calls": Extra(2, "max_tool_calls_dropped")}
+    body, codes = encoded(tools=tuple(tools), extras=extras)
+    assert [tool["max_uses"] for tool in body["tools"] if "max_uses" in tool] == uses
+    assert codes == noted
+
+
 @pytest.mark.parametrize(
     "model, fields, wire, noted",
     [

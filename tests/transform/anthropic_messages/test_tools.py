@@ -196,6 +196,41 @@ def test_web_search_is_one_everybody_has() -> None:
     ]
 
 
+def from_responses(wire: Any, kind: Any = "hosted", **fields: Any) -> Tool:
+    native = Native("openai_responses", (wire,))
+    return Tool(wire["type"], kind=kind, native=native, where="tools[0]", **fields)
+
+
+def test_rules_for_searches_that_are_not_known_are_noted() -> None:
+    ctx = context("openai_responses", A)
+    options = {"allowed_domains": ["a.example"], "search_context_size": "low"}
+    tool = from_responses({"type": "web_search"}, options=options)
+    [encoded] = encode_tools([tool], ctx)
+    assert encoded["allowed_domains"] == ["a.example"]
+    assert [(n.code, n.where) for n in ctx.notes] == [
+        ("hint_dropped", "tools[0].search_context_size")
+    ]
+
+
+def test_a_search_for_tools_has_its_like_and_the_tools_it_finds() -> None:
+    ctx = context("openai_responses", A)
+    deferred = Tool("f", parameters=EMPTY, options={"defer_loading": True, "async": True})
+    search = from_responses({"type": "tool_search"})
+    assert encode_tools([deferred, search], ctx) == [
+        {"name": "f", "input_schema": EMPTY, "defer_loading": True},
+        {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"},
+    ]
+    assert codes(ctx) == ["hint_dropped"]
+
+
+def test_trap_30_a_built_in_tool_of_the_app_is_a_function() -> None:
+    ctx = context("openai_responses", A)
+    [encoded] = encode_tools([from_responses({"type": "shell"}, "client")], ctx)
+    assert encoded["name"] == "shell"
+    assert "commands" in encoded["input_schema"]["properties"]
+    assert codes(ctx) == []
+
+
 FILES = Tool("file_search", kind="hosted", native=Native("openai_responses", ({},)))
 
 

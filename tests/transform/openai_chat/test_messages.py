@@ -650,3 +650,8 @@ def test_a_longer_history_only_appends() -> None:
 
 def test_no_messages_are_no_messages() -> None:
     assert encode() == ([], [])
+
+
+def test_a_phase_is_a_word_of_responses() -> None:
+    turn = Message("assistant", (TextPart("a"),), phase="commentary")
+    assert encode(turn, client=R) == ([{"role": "assistant", "content": "a"}], ["hint_dropped"])

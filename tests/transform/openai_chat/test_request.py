@@ -363,12 +363,32 @@ def test_a_field_that_demands_what_there_is_not_is_refused() -> None:
     [
         pytest.param("metadata", {"a": "b"}, id="metadata"),
         pytest.param("prompt_cache_key", "k", id="the cache key"),
+        pytest.param("prompt_cache_options", {"mode": "explicit", "ttl": "30m"}, id="its options"),
         pytest.param("stream_options", {"include_obfuscation": False}, id="stream options"),
+        pytest.param("logprobs", True, id="probabilities"),
     ],
 )
 def test_openais_two_protocols_share_fields(name: str, value: Any) -> None:
     body, noted = encode(client=R, extras={name: Extra(value, "hint_dropped")})
     assert (body, noted) == ({name: value}, [])
+
+
+def test_what_responses_keeps_longer_is_kept_as_long_as_can_be_said() -> None:
+    options = Extra({"mode": "implicit", "ttl": "12h"}, "hint_dropped")
+    body, noted = encode(client=R, extras={"prompt_cache_options": options})
+    assert (body, noted) == ({"prompt_cache_options": {"mode": "implicit"}}, ["hint_dropped"])
+
+
+def test_what_a_responses_client_has_kept_is_not_kept_at_the_vendor() -> None:
+    body, noted = encode(client=R, extras={"store": Extra(True, "hint_dropped")})
+    assert (body, noted) == ({}, ["hint_dropped"])
+
+
+@pytest.mark.parametrize("client, where", [(R, "input"), (A, "messages")])
+def test_there_has_to_be_something_to_answer(client: Protocol, where: str) -> None:
+    with pytest.raises(TransformError) as raised:
+        encode_request(Request(client, "m"), context(client, C))
+    assert raised.value.where == where
 
 
 def test_top_logprobs_need_logprobs() -> None:

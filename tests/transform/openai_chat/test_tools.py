@@ -97,7 +97,10 @@ def function(name: str = "f", **more: Any) -> dict[str, Any]:
                 Tool(
                     "web_search",
                     kind="hosted",
-                    options={"user_location": {"type": "approximate", "city": "Oslo"}},
+                    options={
+                        "user_location": {"type": "approximate", "city": "Oslo"},
+                        "search_context_size": "low",
+                    },
                     native=Native(
                         C,
                         (

@@ -7,7 +7,7 @@ import pytest
 from bridge.transform.context import context
 from bridge.transform.json_text import dumps
 from bridge.transform.model import Error
-from bridge.transform.openai_chat.errors import ENVELOPES, encode_error
+from bridge.transform.openai_errors import ENVELOPES, encode_error
 
 CTX = context("openai_chat", "anthropic_messages")
 

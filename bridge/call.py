@@ -1,0 +1,69 @@
+"""An app's LLM call as it came in, and what routes may ask about it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from .routing import Facts
+from .transform import Protocol, TransformError, traits
+from .transform.json_text import Json, loads
+from .upstream import Upstream
+
+BYTES_PER_TOKEN = 3.5  # for the estimate that `tokens_over` goes by
+
+
+@dataclass(frozen=True)
+class Call:
+    """`body` is decoded from its content encoding, header names are as sent."""
+
+    protocol: Protocol
+    scheme: str
+    host: str
+    port: int
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def addresses(self, upstream: Upstream) -> bool:
+        """Whether it was sent to that very server."""
+        return upstream.same_origin(self.scheme, self.host, self.port)
+
+    @cached_property
+    def _read(self) -> tuple[Json, TransformError | None]:
+        try:
+            return loads(self.body), None
+        except ValueError as error:
+            return None, TransformError("", f"the body is not JSON: {error}")
+
+    @property
+    def parsed(self) -> Json:
+        """The body; None where it is no JSON."""
+        return self._read[0]
+
+    @property
+    def fault(self) -> TransformError | None:
+        """Why it cannot be read."""
+        return self._read[1]
+
+    @property
+    def model(self) -> str:
+        """The model it names; "" where it names none."""
+        value = self.parsed.get("model") if isinstance(self.parsed, dict) else None
+        return value if isinstance(value, str) else ""
+
+    @property
+    def wants_stream(self) -> bool:
+        return isinstance(self.parsed, dict) and self.parsed.get("stream") is True
+
+    def facts(self, asks: frozenset[str]) -> Facts:
+        """What the conditions in `asks` need to know."""
+        found = traits(self.protocol, self.parsed) if asks & {"thinking", "has"} else None
+        return Facts(
+            protocol=self.protocol,
+            model=self.model,
+            host=self.host,
+            path=self.path,
+            headers={name.lower(): value for name, value in self.headers},
+            thinking=bool(found and found.thinking),
+            tokens=int(len(self.body) / BYTES_PER_TOKEN),
+            has=frozenset(name for name in ("images", "tools") if found and getattr(found, name)),
+        )

@@ -1,0 +1,65 @@
+"""The request for one upstream: address, headers, credential.
+
+Hard part: whose credential goes where. An upstream gets its own, or the app's where it is the very
+server the app addressed; nothing of the app's identity goes anywhere else.
+"""
+
+from dataclasses import dataclass
+
+from .call import Call
+from .routing import Target
+from .transform.headers import CREDENTIALS, Headers, other_host_headers, own_host_headers
+from .upstream import Auth, Upstream
+
+AUTH_HEADERS: dict[Auth, tuple[str, str]] = {
+    "bearer": ("authorization", "Bearer "),
+    "x-api-key": ("x-api-key", ""),
+    "api-key": ("api-key", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request for an upstream."""
+
+    upstream: Upstream
+    path: str
+    headers: Headers
+    body: bytes
+
+
+def outgoing(call: Call, target: Target, endpoint: str, body: bytes) -> Outgoing:
+    """`body` for `target`; a query of the app's belongs to its protocol and stays within it."""
+    upstream = target.upstream
+    query = call.path.partition("?")[2] if upstream.protocol == call.protocol else ""
+    path = upstream.path_to(endpoint)
+    return Outgoing(upstream, f"{path}?{query}" if query else path, _headers(call, target), body)
+
+
+def _headers(call: Call, target: Target) -> Headers:
+    upstream = target.upstream
+    own = call.addresses(upstream)
+    keep = own and not upstream.api_keys
+    if own and upstream.protocol == call.protocol:
+        headers = own_host_headers(call.headers, keep_credentials=keep)
+    else:
+        headers = other_host_headers(call.headers, call.protocol, upstream.protocol)
+        if keep:
+            headers += [(n, v) for n, v in call.headers if n.lower() in CREDENTIALS]
+    given = {name.lower() for name, _ in headers}
+    if upstream.protocol == "anthropic_messages" and "anthropic-version" not in given:
+        headers.append(("anthropic-version", upstream.anthropic_version))
+    return [*headers, *credential(target), *upstream.headers]
+
+
+def credential(target: Target) -> Headers:
+    """The upstream's own key as it wants it; none when it has none."""
+    if target.api_key is None:
+        return []
+    name, prefix = AUTH_HEADERS[target.upstream.auth]
+    return [(name, prefix + target.api_key)]
+
+
+def without_credential(headers: Headers) -> Headers:
+    """`headers` for display."""
+    return [(n, "***" if n.lower() in CREDENTIALS else v) for n, v in headers]

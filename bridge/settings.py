@@ -1,0 +1,105 @@
+"""What config.yaml says, as plain values with their defaults. `config` reads it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .bounded import Bounds
+from .transform.model import Protocol
+from .upstream import Upstream, glob
+
+type Trait = Literal["images", "tools"]
+
+WELL_KNOWN_HOSTS = ("api.anthropic.com", "api.openai.com", "openrouter.ai")
+STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
+
+
+@dataclass(frozen=True, slots=True)
+class Intercept:
+    """Whose LLM endpoints are ours."""
+
+    hosts: tuple[str, ...] = WELL_KNOWN_HOSTS
+
+    def covers(self, host: str) -> bool:
+        return any(glob(pattern, host.lower()) for pattern in self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Conditions on a request, all of which have to hold; None and empty ask for nothing."""
+
+    protocol: Protocol | None = None
+    model: str | None = None
+    host: str | None = None
+    path: str | None = None
+    header: tuple[tuple[str, str], ...] = ()
+    thinking: bool | None = None
+    tokens_over: int | None = None
+    has: frozenset[Trait] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A primary and its backups, in order, for the requests that match.
+
+    With `weights` the first try is spread over the upstreams that have one, as long as they are
+    healthy; the others are backups. With `sticky` a conversation stays where it was answered last,
+    as long as that is healthy.
+    """
+
+    name: str  # unless given its place in the file: routes[0]
+    match: Match
+    upstreams: tuple[Upstream, ...]
+    weights: tuple[tuple[str, int], ...] = ()  # by name of upstream
+    sticky: bool = False
+    strict: bool | None = None  # refuse to lose content; None: as the whole configuration says
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    interval: float = 60.0  # 0: no checks
+    timeout: float = 10.0
+    path: str = "/v1/models"  # see Upstream.path_to
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """When a request is tried elsewhere, when a route leaves an upstream, and when it comes back.
+
+    In seconds. What an answer means for the next request is in `health`, which of a request's own
+    failures are tried elsewhere in `outcomes`.
+    """
+
+    # One request
+    statuses: frozenset[int] = STATUSES
+    errors: tuple[str, ...] = ()  # wildcards over the message of a 4xx
+    max_attempts: int = 6
+    max_time: float = 300.0  # after that no further attempt begins
+    first_byte_timeout: float = 60.0  # streamed: until the first content
+    whole_timeout: float = 600.0  # not streamed: until the answer; usually 10 first_byte_timeouts
+    idle_timeout: float = 120.0  # then, without data
+    early_stream: float | None = None  # when a stream begins without content; None: it waits
+    ping_interval: float = 15.0  # the app's silence in a stream that has begun
+    # The next ones
+    connection_errors: int = 3  # in a row
+    failures: int = 3  # answers in a row that are the upstream's fault
+    cooldown: float = 300.0  # unless the upstream says how long
+    max_cooldown: float = 3600.0  # whoever says so, and however often it doubled
+    health_check: HealthCheck = HealthCheck()
+
+    def cooldown_at(self, doubled: int) -> float:
+        """The cooldown after so many doublings."""
+        return min(self.cooldown * 2.0**doubled, max(self.cooldown, self.max_cooldown))
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`ledger` and `store` bound what is remembered between calls; None: nothing is."""
+
+    intercept: Intercept
+    upstreams: dict[str, Upstream]
+    routes: tuple[Route, ...]
+    failover: Failover
+    strict: bool
+    ledger: Bounds | None
+    store: Bounds | None
+    warnings: tuple[str, ...]

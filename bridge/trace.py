@@ -1,0 +1,165 @@
+"""What one call leaves for people to look at: attempts, times, both sides' bodies, one line.
+
+In: what happened, as it happens. Out: plain data that can be saved with a flow. It holds bodies,
+bounded, and never a header, so no credential is in it.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from .transform import CODES, Protocol, Translator
+from .upstream import Upstream
+
+# Bytes of each body that are kept.
+KEPT_BYTES = 1024 * 1024
+# Outcomes of an attempt that are nothing to look at.
+QUIET = ("ok", "pending")
+
+
+class Kept:
+    """The first KEPT_BYTES of a body."""
+
+    __slots__ = ("_pieces", "size")
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.size = 0
+
+    def add(self, data: bytes) -> None:
+        if self.size < KEPT_BYTES:
+            self._pieces.append(data[: KEPT_BYTES - self.size])
+        self.size += len(data)
+
+    def content(self) -> bytes:
+        return b"".join(self._pieces)
+
+    def text(self) -> str:
+        left_out = self.size - KEPT_BYTES
+        text = self.content().decode("utf-8", "replace")
+        return f"{text}\n[{left_out} bytes more]" if left_out > 0 else text
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try at one upstream. `status` 0: none came. Seconds, from the start of the call."""
+
+    upstream: str
+    started: float
+    outcome: str = "pending"  # then ok, error, unreachable, timeout, cut, refused or cancelled
+    status: int = 0
+    reason: str = ""
+    duration: float = 0.0
+
+
+@dataclass(slots=True)
+class Timing:
+    """Seconds since the call came in; None: not yet, or never."""
+
+    first_byte: float | None = None
+    first_content: float | None = None
+    last: float | None = None
+
+
+@dataclass(slots=True)
+class Bodies:
+    """Both sides of a call; of the upstream's side, the last attempt's."""
+
+    client_request: Kept = field(default_factory=Kept)
+    upstream_request: Kept = field(default_factory=Kept)
+    upstream_response: Kept = field(default_factory=Kept)
+    client_response: Kept = field(default_factory=Kept)
+
+    def next_attempt(self) -> None:
+        self.upstream_request, self.upstream_response = Kept(), Kept()
+
+    def texts(self) -> dict[str, str]:
+        """Where both sides are the same, the app's request and the upstream's answer only."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self)}
+        texts = {name: body.text() for name, body in kept.items() if body.size}
+        if texts.get("client_response") == texts.get("upstream_response"):
+            texts.pop("client_response", None)
+        return texts
+
+
+@dataclass(slots=True)
+class Trace:
+    """The record of one call. `translator` and `upstream` are the last attempt's."""
+
+    client: Protocol
+    started: float  # seconds since the epoch
+    asked: str  # the model the app named
+    translator: Translator
+    route: str = ""
+    upstream: Upstream | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    timing: Timing = field(default_factory=Timing)
+    bodies: Bodies = field(default_factory=Bodies)
+
+    def begin(self, upstream: str, now: float) -> None:
+        self.bodies.next_attempt()
+        self.attempts.append(Attempt(upstream, now - self.started))
+
+    def close(self, outcome: str, now: float, reason: str = "") -> None:
+        """The end of the last attempt."""
+        attempt = self.attempts[-1]
+        attempt.outcome, attempt.reason = outcome, reason
+        attempt.duration = now - self.started - attempt.started
+
+    def finish(self, now: float) -> None:
+        self.timing.last = now - self.started
+
+    @property
+    def over(self) -> bool:
+        """Whether the app has all it will get."""
+        return self.timing.last is not None
+
+    def metadata(self) -> dict[str, Any]:
+        """Plain data for the flow."""
+        translator, usage = self.translator, self.translator.usage
+        used = self.upstream.model_for(self.asked) if self.upstream else None
+        return {
+            "client": self.client,
+            "upstream": self.upstream.protocol if self.upstream else self.client,
+            "route": self.route,
+            "model": {"asked": self.asked, "used": used or self.asked},
+            "attempts": [asdict(attempt) for attempt in self.attempts],
+            "notes": [
+                {**note._asdict(), "severity": CODES[note.code]} for note in translator.notes
+            ],
+            "usage": _without_none(asdict(usage)) if usage else {},
+            "timing": _without_none(asdict(self.timing)),
+            "stop": translator.finish_reason or "",
+            "bodies": self.bodies.texts(),
+        }
+
+    def summary(self) -> str:
+        """One line for a person: where it went, what came of it, what was lost."""
+        last = self.attempts[-1] if self.attempts else None
+        line = f"{self.client}"
+        if self.upstream is not None:
+            line += f" -> {self.upstream.name} ({self.upstream.protocol})"
+        failed = [a for a in self.attempts[:-1] if a.outcome not in QUIET]
+        if failed:
+            tries = ", ".join(f"{a.upstream} {a.status or a.outcome}" for a in failed)
+            line += f" | failed over: {tries}"
+        if last is not None and last.outcome not in QUIET:
+            status = f" {last.status}" if last.status else ""
+            line += f" | {last.outcome}{status}: {last.reason[:200]}"
+        elif self.translator.finish_reason:
+            line += f" | {self.translator.finish_reason}"
+        if usage := self.translator.usage:
+            line += f" | {usage.input_tokens} in, {usage.output_tokens} out"
+        codes = dict.fromkeys(n.code for n in self.translator.notes if n.code != "hint_dropped")
+        return f"{line} | {', '.join(codes)}" if codes else line
+
+    def mark(self) -> str:
+        """mitmproxy's marker for the flow list; "" for a call with nothing to see."""
+        if self.attempts and self.attempts[-1].outcome not in QUIET:
+            return ":red_circle:"
+        if any(CODES[note.code] == "lost" for note in self.translator.notes):
+            return ":orange_circle:"
+        return ":arrows_counterclockwise:" if len(self.attempts) > 1 else ""
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,160 @@
+"""What stands around the items of an answer: the fields of a response, and why it ended.
+
+Hard part: an answer that holds calls, or a refusal, is merely "completed"; what it holds decides.
+"""
+
+from collections.abc import Mapping
+
+from ..context import Context
+from ..json_text import Json
+from ..model import Finish, FinishReason, Start
+from ..names import object_id
+
+__all__ = ["decode_finish", "encode_finish"]
+
+# The last event -> how the answer ended, where the response in it does not say.
+TERMINAL = {
+    "response.completed": "completed",
+    "response.incomplete": "incomplete",
+    "response.failed": "failed",
+    "response.cancelled": "cancelled",
+    "response.done": "",  # of compatible servers
+}
+FAILED = ("failed", "cancelled")
+ENDINGS = ("completed", "incomplete", *FAILED)
+RUNNING = ("queued", "in_progress")  # of an answer that is fetched later
+# `incomplete_details.reason`; what is not here counts as "interrupted".
+INCOMPLETE: dict[str, FinishReason] = {
+    "max_output_tokens": "length",
+    "max_tokens": "length",  # of compatible servers
+    "length": "length",
+    "content_filter": "content_filter",
+    "max_messages": "interrupted",
+    "steered": "interrupted",
+}
+# Codes of a failure by which the vendor declines -> the category of the refusal.
+POLICIES: dict[str, str | None] = {"bio_policy": "bio", "misalignment_policy_violation": None}
+
+# The status, and the reason for an incomplete one.
+WORDS: dict[FinishReason, tuple[str, str | None]] = {
+    "stop": ("completed", None),
+    "stop_sequence": ("completed", None),
+    "tool_calls": ("completed", None),
+    "compaction": ("completed", None),
+    "length": ("incomplete", "max_output_tokens"),
+    "context_window": ("incomplete", "max_output_tokens"),
+    "content_filter": ("incomplete", "content_filter"),
+    "refusal": ("incomplete", "content_filter"),  # "completed" where the refusal is spoken
+    "pause": ("incomplete", "max_messages"),
+    "interrupted": ("incomplete", None),  # the vendor's own word, where it is one
+}
+OWN_REASONS = ("max_messages", "steered")
+REFUSED = "The model declined to answer."
+
+
+def status_of(response: Mapping[str, Json], ending: str) -> str:
+    """How the answer ended, "" for unknown; `ending` is what its last event says."""
+    status = response.get("status")
+    told = status in ENDINGS or (not ending and status in RUNNING)
+    return str(status) if told else ending
+
+
+def reason_of(response: Mapping[str, Json]) -> str:
+    """Why the answer is incomplete, in the server's word; "" for none."""
+    details = response.get("incomplete_details")
+    word = details.get("reason") if isinstance(details, dict) else None
+    return word if isinstance(word, str) else ""
+
+
+def is_limit(response: Mapping[str, Json]) -> bool:
+    """Whether the answer may have ended in the middle of anything."""
+    return INCOMPLETE.get(reason_of(response)) == "length"
+
+
+def decode_finish(
+    status: str, response: Mapping[str, Json], calls: int, refusal: str, cut: bool, ctx: Context
+) -> Finish:
+    """`status` as far as it was told; `cut`: a call is not whole, so the answer is not."""
+    word = reason_of(response)
+    if not status:
+        ctx.notes.add("finish_inferred", "status", "the upstream did not say how it ended")
+    if cut:
+        return Finish("length", word or status or None)
+    reason: FinishReason = "stop"
+    if status not in ("", "completed"):
+        reason = INCOMPLETE.get(word, "interrupted")
+    if reason in ("stop", "interrupted"):
+        reason = "tool_calls" if calls else "refusal" if refusal else reason
+    return Finish(reason, word or status or None, explanation=refusal or None)
+
+
+def encode_finish(
+    finish: Finish, ctx: Context, *, refused: bool
+) -> tuple[str, str | None, str | None]:
+    """Status, reason, and the refusal where the answer has not spoken one (`refused`) itself."""
+    status, reason = WORDS[finish.reason]
+    match finish.reason:
+        case "refusal" if refused:
+            return "completed", None, None
+        case "refusal":
+            return status, reason, finish.explanation or REFUSED
+        case "interrupted":
+            return status, finish.raw if finish.raw in OWN_REASONS else None, None
+        case "pause":
+            ctx.notes.add("pause_limit", "stop_reason", "the upstream would have gone on")
+    return status, reason, None
+
+
+# --- the fields of a response
+
+# Request fields that come back, with what stands there when they were not given.
+ECHOED: dict[str, Json] = {
+    "background": False,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "reasoning": {"effort": None, "summary": None},
+    "safety_identifier": None,
+    "store": False,  # nobody here keeps it
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "user": None,
+}
+FUNCTION = {"description": None, "parameters": None, "strict": None}  # keys that are always there
+
+
+def response_head(start: Start, ctx: Context) -> dict[str, Json]:
+    """A response before anything was said in it."""
+    asked = ctx.request.raw if ctx.request else ctx.raw
+    asked = asked if isinstance(asked, dict) else {}
+    given = {key: asked[key] for key in ECHOED if asked.get(key) is not None}
+    head = {
+        "id": object_id("resp_", start.id, ctx),
+        "object": "response",
+        "created_at": int(start.created or ctx.now),
+        "status": "in_progress",
+        "completed_at": None,
+        "error": None,
+        "incomplete_details": None,
+        "model": start.model,
+        "output": [],
+        **ECHOED,
+        **given,
+        "service_tier": start.service_tier,
+        "usage": None,
+    }
+    return {**head, "tools": [_echoed_tool(tool) for tool in head["tools"]]}
+
+
+def _echoed_tool(tool: Json) -> Json:
+    is_function = isinstance(tool, dict) and tool.get("type") == "function"
+    return {**FUNCTION, **tool} if is_function else tool

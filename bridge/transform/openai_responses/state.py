@@ -1,0 +1,58 @@
+"""Opaque state in a request that is passed on in its own protocol: found, and taken out."""
+
+from collections.abc import Iterator
+
+from ..context import Context
+from ..envelope import is_sealed
+from ..json_text import Json
+from ..turn import state_of
+
+__all__ = ["states", "without_state"]
+
+STATEFUL = ("reasoning", "compaction")
+# Items that everybody can read; all others are made by a vendor's own tools.
+PLAIN = frozenset(
+    """
+    message function_call function_call_output custom_tool_call custom_tool_call_output
+    local_shell_call local_shell_call_output shell_call shell_call_output apply_patch_call
+    apply_patch_call_output computer_call computer_call_output tool_search_call tool_search_output
+    mcp_approval_response additional_tools configuration_update compaction_trigger item_reference
+    """.split()
+)
+
+
+def states(body: Json) -> Iterator[str]:
+    """Ciphertexts and ids of hosted tools' items, ours and others'."""
+    for _, item in _items(body):
+        if (_is_stateful(item) or _is_hosted(item)) and (state := state_of(item)):
+            yield state
+
+
+def without_state(body: Json, *, bare: bool, ctx: Context) -> Json:
+    """`body` without our envelopes, and with `bare` without everybody's state; notes for each."""
+    dropped = set()
+    for n, item in _items(body):
+        hosted = bare and _is_hosted(item)
+        if hosted or (_is_stateful(item) and (bare or is_sealed(state_of(item)))):
+            dropped.add(n)
+            code = "hosted_output_dropped" if hosted else "opaque_foreign"
+            ctx.notes.add(code, f"input[{n}]", "another upstream made it")
+    if not dropped:
+        return body
+    return {**body, "input": [item for n, item in enumerate(body["input"]) if n not in dropped]}
+
+
+def _items(body: Json) -> Iterator[tuple[int, Json]]:
+    given = body.get("input") if isinstance(body, dict) else None
+    for n, item in enumerate(given if isinstance(given, list) else ()):
+        if isinstance(item, dict):
+            yield n, item
+
+
+def _is_stateful(item: Json) -> bool:
+    return item.get("type") in STATEFUL
+
+
+def _is_hosted(item: Json) -> bool:
+    kind = item.get("type")
+    return isinstance(kind, str) and kind not in PLAIN and kind not in STATEFUL

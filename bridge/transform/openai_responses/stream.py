@@ -1,0 +1,457 @@
+"""Responses streams: events to neutral events and back.
+
+Hard part, reading: an error may be told twice, the second time better. Writing: what was said of an
+item has to be said again at its end, and of all items at the end of all; ids must hold.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import assert_never
+
+from ..context import Context
+from ..errors import decode_error, error_inside
+from ..json_text import Json, dumps, loads
+from ..model import (
+    Citation,
+    CitationDelta,
+    Error,
+    Event,
+    Failure,
+    Finish,
+    Keepalive,
+    Native,
+    NativePart,
+    Part,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    ReasoningPart,
+    RefusalPart,
+    Start,
+    Stop,
+    TextPart,
+    ToolCallPart,
+    Usage,
+)
+from ..sse import COMMENT, SseEvent, format_event
+from .answer import (
+    ABOUT,
+    BEGUN,
+    CITATION,
+    DELTAS,
+    PREFIXES,
+    PROGRESS,
+    PROSE,
+    Items,
+    carried_items,
+    field_of,
+    objects_of,
+    opened_call,
+    read_start,
+    text_of,
+    tier_of,
+)
+from .errors import decode_failure, encode_error, encode_failure
+from .finish import (
+    FAILED,
+    POLICIES,
+    TERMINAL,
+    decode_finish,
+    encode_finish,
+    is_limit,
+    response_head,
+    status_of,
+)
+from .parts import PROTOCOL, encode_annotation, encode_call_item, encode_logprobs
+from .usage import decode_usage, encode_tool_usage, encode_usage
+
+__all__ = ["Decoder", "Encoder"]
+
+# --- decoding
+
+CUT = Error("server", "upstream stream ended early", 502)
+KEEPALIVES = ("keepalive", "ping")
+
+
+class Decoder:
+    """One upstream stream; whole answers are read as their last event."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._items = Items(ctx)
+        self._start: Start | None = None
+        self._error: Error | None = None  # what an event said that more may follow
+        self._over = False
+
+    def feed(self, event: SseEvent) -> list[Event]:
+        if self._over:
+            return []
+        if event.data is None:
+            return [Keepalive()]
+        try:
+            payload = loads(event.data)
+        except ValueError:
+            return self.end() if event.data.strip() == "[DONE]" else []
+        return self._read(payload, event.event) if isinstance(payload, dict) else []
+
+    def end(self) -> list[Event]:
+        return [] if self._over else self._fail(self._error or CUT)
+
+    def _fail(self, error: Error) -> list[Event]:
+        self._over = True
+        return [Failure(error)]
+
+    def _read(self, payload: dict[str, Json], name: str) -> list[Event]:
+        """`name`, of the event line, counts where the payload has no type."""
+        kind = text_of(payload.get("type")) or name
+        about, _, verb = kind.rpartition(".")
+        if about in ABOUT:
+            self._items.read(about, verb, payload)
+            return self._told({})
+        response = payload.get("response")
+        response = response if isinstance(response, dict) else {}
+        if kind in TERMINAL:
+            return self.conclude(response, TERMINAL[kind], payload.get("error"))
+        if about == "response.output_item":
+            return self._item(verb, payload)
+        if response:
+            return self._told(response)
+        if failed := error_inside({**payload, "type": kind}):
+            self._error = self._error or decode_error(200, failed)
+        return [Keepalive()] if kind in KEEPALIVES else []
+
+    def _item(self, verb: str, payload: dict[str, Json]) -> list[Event]:
+        for item in objects_of([payload.get("item")]):
+            take = self._items.done if verb == "done" else self._items.add
+            take(item, payload.get("output_index"))
+        return self._told({})
+
+    def _told(self, response: Mapping[str, Json]) -> list[Event]:
+        """What can be told now, behind the start: that is what the first response says."""
+        due = self._items.take()
+        return [*self._begin(response), *due] if due or response else []
+
+    def _begin(self, response: Mapping[str, Json]) -> list[Event]:
+        if self._start is not None:
+            return []
+        self._start = read_start(response)
+        self._items.owner = replace(self._items.owner, model=self._start.model)
+        return [self._start]
+
+    def conclude(
+        self, response: Mapping[str, Json], ending: str = "", error: Json = None
+    ) -> list[Event]:
+        """The answer is over; `ending` and `error` count where `response` does not say it."""
+        status = status_of(response, ending)
+        if status not in FAILED:
+            return self._finish(response, status)
+        failure = decode_failure(response.get("error") or error, status, self._error)
+        if failure.code not in POLICIES:
+            return self._fail(failure)
+        category = POLICIES[failure.code]
+        refused = Finish("refusal", failure.code, explanation=failure.message, category=category)
+        return self._finish(response, status, refused)
+
+    def _finish(
+        self, response: Mapping[str, Json], status: str, finish: Finish | None = None
+    ) -> list[Event]:
+        if self._error is not None and finish is None:
+            return self._fail(self._error)
+        begun, items = self._begin(response), self._items
+        items.finish(objects_of(response.get("output")), cut=is_limit(response))
+        due = items.take()
+        usage = decode_usage(response.get("usage"), response.get("tool_usage"))
+        if usage is None:
+            self._ctx.notes.add("usage_missing", "usage", "the upstream counted no tokens")
+        held = items.calls, items.refusal, items.cut
+        finish = finish or decode_finish(status, response, *held, self._ctx)
+        self._over = True
+        tier = tier_of(response) or (self._start.service_tier if self._start else None)
+        return [*begun, *due, Stop(finish, usage, tier)]
+
+
+# --- encoding
+
+SUMMARY = "response.reasoning_summary"
+ANNOTATED = f"{CITATION}.added"
+
+
+class Encoder:
+    """One client's stream; `response` is the whole answer, once it is over.
+
+    Texts in a row are parts of one message, which stays open until something else follows.
+    """
+
+    def __init__(self, ctx: Context) -> None:
+        asked = ctx.request is None or ctx.request.reasoning.visible is True
+        self._ctx = ctx
+        self._shows = asked  # what was thought
+        self._streams = asked and ctx.upstream != PROTOCOL  # its own items have an id at their end
+        self.response: dict[str, Json] = {}
+        self._events = 0
+        self._output: list[Json] = []  # items that are done
+        self._message: dict[str, Json] = {}  # the open one
+        self._item: dict[str, Json] = {}  # another open one
+        self._place: dict[str, Json] = {}  # of the open part, as its events name it
+        self._part: Part | None = None
+        self._pieces: list[str] = []  # of its text
+        self._citations: list[Citation] = []
+        self._logprobs: list[Json] = []
+        self._before = self._behind = b""  # around the text of its deltas; b"": they wait
+        self._refused = self._over = False
+
+    def encode(self, event: Event) -> bytes:
+        if isinstance(event, PartDelta):
+            return self._delta(event.text, event.logprobs)
+        if self._over:
+            return b""
+        match event:
+            case Start():
+                return self._start(event)
+            case PartStart(part):
+                return self._open(part)
+            case PartEnd(native, cut):
+                return self._close(native, cut)
+            case CitationDelta(citation):
+                self._citations.append(citation)
+                return b""
+            case Keepalive():
+                return COMMENT
+            case Stop(finish, usage, tier):
+                return self._stop(finish, usage, tier)
+            case Failure(error):
+                return self._fail(error)
+            case _:
+                assert_never(event)
+
+    def _event(self, kind: str, **fields: Json) -> bytes:
+        self._events += 1
+        payload = {"type": kind, **fields, "sequence_number": self._events - 1}
+        return format_event(dumps(payload), kind)
+
+    def _expect(self, kind: str, behind: bytes = b"") -> None:
+        """The open part's deltas are text between two constants: made once, for there are many."""
+        payload = dumps({"type": kind, **self._place})[:-1]
+        self._before = b"event: " + kind.encode() + b"\ndata: " + payload + b',"delta":'
+        self._behind = behind + b',"sequence_number":'
+
+    def _start(self, start: Start) -> bytes:
+        self.response = response_head(start, self._ctx)
+        kinds = ("response.created", "response.in_progress")
+        return b"".join(self._event(kind, response=self.response) for kind in kinds)
+
+    # --- items
+
+    def _id(self, kind: str) -> str:
+        stem = self.response["id"].removeprefix("resp_")
+        return f"{PREFIXES.get(kind, 'item')}_{stem}_{len(self._output)}"
+
+    def _added(self, item: Json) -> bytes:
+        index = len(self._output)
+        return self._event("response.output_item.added", output_index=index, item=item)
+
+    def _done(self, item: Json) -> bytes:
+        self._output.append(item)
+        index = len(self._output) - 1
+        return self._event("response.output_item.done", output_index=index, item=item)
+
+    def _whole(self, item: dict[str, Json], **begun: Json) -> bytes:
+        """An item that is told at once; `begun` is what was different in its beginning."""
+        kind = text_of(item.get("type"))
+        item = item if item.get("id") else {**item, "id": self._id(kind)}
+        added = self._added({**item, **begun})
+        progress = (f"response.{kind}.{step}" for step in PROGRESS.get(kind, ()))
+        events = [self._event(step, **self._at(item)) for step in progress]
+        return b"".join([added, *events, self._done(item)])
+
+    def _at(self, item: dict[str, Json]) -> dict[str, Json]:
+        """How events name an open item."""
+        return {"item_id": item["id"], "output_index": len(self._output)}
+
+    def _close_message(self, status: str = "completed") -> bytes:
+        message, self._message = self._message, {}
+        return self._done({**message, "status": status}) if message else b""
+
+    # --- parts
+
+    def _open(self, part: Part) -> bytes:
+        self._part, self._pieces = part, []
+        match part:
+            case TextPart() | RefusalPart():
+                return self._open_prose(part)
+            case ReasoningPart():  # waits for its first text or its end
+                return self._close_message()
+            case ToolCallPart():
+                return self._close_message() + self._open_call(part)
+            case NativePart():
+                return self._close_message() + self._native(part)
+            case _:
+                raise TypeError(f"{type(part).__name__} cannot be part of an answer")
+
+    def _open_prose(self, part: TextPart | RefusalPart) -> bytes:
+        added = b"" if self._message else self._open_message()
+        kind, field, more, behind = PROSE[type(part)]
+        index = len(self._message["content"])
+        self._place = {**self._at(self._message), "content_index": index}
+        self._expect(f"response.{kind}.delta", behind)
+        empty = {"type": kind, **more, field: ""}
+        return added + self._event("response.content_part.added", **self._place, part=empty)
+
+    def _open_message(self) -> bytes:
+        head = {"id": self._id("message"), "type": "message", "status": "in_progress"}
+        self._message = {**head, "role": "assistant", "content": []}
+        return self._added(self._message)
+
+    def _open_call(self, call: ToolCallPart) -> bytes:
+        """Calls of built-in tools are told at their end: their items hold no text."""
+        item = opened_call(call, self._ctx)
+        if item is None:
+            return b""
+        self._item = {"id": self._id(item["type"]), "status": "in_progress", **item}
+        self._place = self._at(self._item)
+        self._expect(f"{DELTAS[item['type']]}.delta")
+        return self._added(self._item)
+
+    def _open_thought(self) -> bytes:
+        if not (self._streams and isinstance(self._part, ReasoningPart)):
+            return b""
+        self._item = {"id": self._id("reasoning"), "type": "reasoning", "summary": []}
+        self._place = {**self._at(self._item), "summary_index": 0}
+        self._expect(f"{SUMMARY}_text.delta")
+        empty = {"type": "summary_text", "text": ""}
+        added = self._added(self._item)
+        return added + self._event(f"{SUMMARY}_part.added", **self._place, part=empty)
+
+    def _native(self, part: NativePart) -> bytes:
+        if part.native.protocol == PROTOCOL:
+            return b"".join(self._whole(dict(block)) for block in part.native.blocks)
+        if part.seen:
+            self._ctx.notes.add(part.code, part.where, "the client cannot show it")
+        return b"".join(
+            self._whole(item, **BEGUN.get(item["type"], {}))
+            for item in carried_items(part, self._ctx)
+        )
+
+    def _delta(self, text: str, logprobs: tuple[Json, ...]) -> bytes:
+        if not (text or logprobs):
+            return b""
+        self._pieces.append(text)
+        if logprobs:
+            return self._scored(text, encode_logprobs(logprobs))
+        opened = b"" if self._before else self._open_thought()
+        if not self._before:
+            return b""
+        self._events += 1
+        tail = b"%d}\n\n" % (self._events - 1)
+        return opened + self._before + dumps(text) + self._behind + tail
+
+    def _scored(self, text: str, logprobs: list[Json]) -> bytes:
+        if not isinstance(self._part, TextPart):
+            return b""
+        self._logprobs += logprobs
+        kind = "response.output_text.delta"
+        return self._event(kind, **self._place, delta=text, logprobs=logprobs)
+
+    def _close(self, native: Native | None, cut: bool) -> bytes:
+        part, text, item = self._part, "".join(self._pieces), self._item
+        self._part, self._item, self._before = None, {}, b""
+        match part:
+            case TextPart():
+                return self._close_text(text)
+            case RefusalPart():
+                return self._close_refusal(text)
+            case ReasoningPart():
+                return self._close_thought(item, text, native)
+            case ToolCallPart():
+                return self._close_call(item, replace(part, arguments=text), cut)
+            case _:
+                return b""
+
+    def _close_text(self, text: str) -> bytes:
+        found = (encode_annotation(cited, len(text), self._ctx) for cited in self._citations)
+        annotations = [annotation for annotation in found if annotation is not None]
+        logprobs, self._logprobs, self._citations = self._logprobs, [], []
+        events = [
+            self._event(ANNOTATED, **self._place, annotation_index=n, annotation=annotation)
+            for n, annotation in enumerate(annotations)
+        ]
+        kind = "response.output_text.done"
+        events.append(self._event(kind, **self._place, text=text, logprobs=logprobs))
+        beside = {"annotations": annotations, "logprobs": logprobs}
+        return b"".join([*events, self._part_done({"type": "output_text", **beside, "text": text})])
+
+    def _close_refusal(self, text: str) -> bytes:
+        self._refused = True
+        done = self._event("response.refusal.done", **self._place, refusal=text)
+        return done + self._part_done({"type": "refusal", "refusal": text})
+
+    def _part_done(self, part: Json) -> bytes:
+        self._message["content"].append(part)
+        return self._event("response.content_part.done", **self._place, part=part)
+
+    def _close_thought(self, item: dict[str, Json], text: str, native: Native | None) -> bytes:
+        if native and native.protocol == PROTOCOL:
+            hidden = {"summary": [], "encrypted_content": ""}
+            return self._whole(native.blocks[0], **hidden)
+        sealed = native and self._ctx.seal(native)
+        state = {"encrypted_content": sealed} if sealed else {}
+        summary = [{"type": "summary_text", "text": text}] if text and self._shows else []
+        final = {"type": "reasoning", "summary": summary, **state}
+        if not item:
+            return self._whole(final, **BEGUN["reasoning"]) if summary or state else b""
+        said = self._event(f"{SUMMARY}_text.done", **self._place, text=text)
+        told = self._event(f"{SUMMARY}_part.done", **self._place, part=summary[0])
+        return said + told + self._done({**item, **final})
+
+    def _close_call(self, item: dict[str, Json], call: ToolCallPart, cut: bool) -> bytes:
+        if not item:
+            whole = {**encode_call_item(call, self._ctx), "status": "completed"}
+            return b"" if cut else self._whole(whole, status="in_progress")
+        field, about = field_of(item), DELTAS[item["type"]]
+        done = self._event(f"{about}.done", **self._place, **{field: call.arguments})
+        cut = cut or not (call.kind == "custom" or _is_json(call.arguments))
+        status = "incomplete" if cut else "completed"
+        return done + self._done({**item, "status": status, field: call.arguments})
+
+    # --- the end
+
+    def _stop(self, finish: Finish, usage: Usage | None, tier: str | None) -> bytes:
+        status, reason, refusal = encode_finish(finish, self._ctx, refused=self._refused)
+        refused = b"" if refusal is None else self._refuse(refusal)
+        is_whole = status == "completed"
+        ending: dict[str, Json] = {
+            "completed_at": self.response["created_at"] if is_whole else None,
+            "incomplete_details": None if is_whole else {"reason": reason},
+            "service_tier": tier or self.response["service_tier"],
+            "usage": encode_usage(usage),
+            **encode_tool_usage(usage),
+        }
+        return refused + self._close_message(status) + self._end(status, **ending)
+
+    def _refuse(self, text: str) -> bytes:
+        opened = self._open(RefusalPart(""))
+        return opened + self._delta(text, ()) + self._close(None, cut=False)
+
+    def _fail(self, error: Error) -> bytes:
+        """Half a call stays open: an app could take it for one."""
+        out = [] if self.response else [self._start(Start("", ""))]
+        if isinstance(self._part, TextPart | RefusalPart | ReasoningPart):
+            out.append(self._close(None, cut=True))
+        out.append(self._close_message("incomplete"))
+        told = encode_error(error, self._ctx)[1]["error"]
+        flat = {key: told[key] for key in ("code", "message", "param")}
+        out.append(self._event("error", **flat, error=told))
+        return b"".join([*out, self._end("failed", error=encode_failure(error))])
+
+    def _end(self, status: str, **fields: Json) -> bytes:
+        self._over, self._part, self._before = True, None, b""
+        self.response = {**self.response, "status": status, **fields, "output": self._output}
+        return self._event(f"response.{status}", response=self.response)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        loads(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,55 @@
+"""A call that no route takes: it goes to the app's own host as it is, and is only looked at."""
+
+from .call import Call
+from .steps import Reply
+from .trace import Trace
+from .transform import Translator
+from .transform.headers import Headers
+
+
+class Watched:
+    """What passes is told to it; it changes nothing."""
+
+    def __init__(self, call: Call, now: float) -> None:
+        translator = Translator(call.protocol, call.protocol, exact=True, now=now)
+        self.trace = Trace(call.protocol, now, call.model, translator)
+        self.trace.bodies.client_request.add(call.body)
+        self.trace.begin(call.host, now)
+
+    def answered(self, status: int, headers: Headers, now: float) -> bool:
+        """The headers came. Whether the body is to be looked at piece by piece."""
+        self.trace.timing.first_byte = now - self.trace.started
+        self.trace.attempts[-1].status = status
+        types = [value.lower() for name, value in headers if name.lower() == "content-type"]
+        return 200 <= status < 300 and any("event-stream" in value for value in types)
+
+    def take(self, data: bytes, now: float) -> None:
+        """More of a stream, b"" for its end."""
+        trace, translator = self.trace, self.trace.translator
+        translator.stream(data)
+        trace.bodies.upstream_response.add(data)
+        if trace.timing.first_content is None and translator.phase not in ("waiting", "failed"):
+            trace.timing.first_content = now - trace.started
+        if not data:
+            self._end(now)
+
+    def whole(self, answer: Reply, now: float) -> None:
+        self.trace.bodies.upstream_response.add(answer.body)
+        if answer.status >= 300:
+            self.trace.translator.error(answer.status, answer.body)
+        else:
+            self.trace.translator.response(answer.body)
+        self._end(now)
+
+    def broke(self, reason: str, now: float, *, cancelled: bool) -> None:
+        """The connection is gone: the app hung up (`cancelled`), or its host did."""
+        if not self.trace.over:
+            begun = self.trace.timing.first_byte is not None
+            outcome = "cancelled" if cancelled else "cut" if begun else "unreachable"
+            self.trace.close(outcome, now, reason)
+            self.trace.finish(now)
+
+    def _end(self, now: float) -> None:
+        failure = self.trace.translator.failure
+        self.trace.close("error" if failure else "ok", now, failure.message if failure else "")
+        self.trace.finish(now)

@@ -1,0 +1,83 @@
+"""What was measured, set against the plain proxy and the bar; and the table of it. No processes.
+
+Hard part: on a busy machine the same work takes up to twice as long, and never less than on a quiet
+one. So of many small samples the low ones tell.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+COLUMNS = ("direct", "plain", "bridge")
+HEADER = ("row", "unit", *COLUMNS, "to plain", "bar", "")
+
+type Samples = Mapping[str, Sequence[float]]  # by target
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How far the bridge may be from the plain proxy: `x` times it, or `+` units above it."""
+
+    kind: Literal["x", "+"]
+    limit: float
+
+    def distance(self, plain: float, bridge: float) -> float:
+        return bridge / plain if self.kind == "x" else bridge - plain
+
+    def text(self, value: float, unit: str) -> str:
+        return f"x {value:.2f}" if self.kind == "x" else f"{value:+.1f} {unit}"
+
+
+def low(samples: Sequence[float]) -> float:
+    """What one sample in ten stays below."""
+    return sorted(samples)[len(samples) // 10]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The samples of one row; `typical` says which of them stands for all."""
+
+    name: str
+    unit: str
+    bar: Bar
+    samples: Samples
+    typical: Callable[[Sequence[float]], float] = low
+
+    def value(self, target: str) -> float:
+        return self.typical(self.samples[target])
+
+    @property
+    def distance(self) -> float:
+        return self.bar.distance(self.value("plain"), self.value("bridge"))
+
+    @property
+    def ok(self) -> bool:
+        return self.distance <= self.bar.limit
+
+
+def growth(marks: Sequence[float]) -> float:
+    """How many times a step of the first fifth a step of the last fifth is."""
+    steps = [after - before for before, after in zip(marks, marks[1:], strict=False)]
+    fifth = len(steps) // 5
+    return fmean(sorted(steps[-fifth:])[: fifth // 2]) / fmean(sorted(steps[:fifth])[: fifth // 2])
+
+
+def table(results: Iterable[Result]) -> str:
+    lines = [HEADER, *map(_cells, results)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_line(cells, widths) for cells in lines)
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    values = (f"{result.value(target):.2f}" for target in COLUMNS)
+    distance = result.bar.text(result.distance, result.unit)
+    bar = result.bar.text(result.bar.limit, result.unit)
+    return (result.name, result.unit, *values, distance, bar, "ok" if result.ok else "BROKEN")
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Words to the left, numbers to the right."""
+    words = (cell.ljust(width) for cell, width in zip(cells[:2], widths, strict=False))
+    numbers = (cell.rjust(width) for cell, width in zip(cells[2:-1], widths[2:], strict=False))
+    return "  ".join((*words, *numbers, cells[-1])).rstrip()

@@ -1,0 +1,190 @@
+"""The rows of the table: what each lets a target do, what is counted, and the bar it has to keep.
+
+The order matters: memory first, before larger requests leave room in the processes for small ones.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from statistics import median
+from typing import Protocol
+
+from scripts._processes import Failed
+
+from . import bodies
+from .client import Answer, Connection, request
+from .results import Bar, growth, low
+from .targets import STALL_AFTER, Target
+
+MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
+HELLO = "[[text:Hello, how are you today?]]"
+EVENTS, MANY_EVENTS, BETWEEN_MARKS = 500, 5000, 50
+OPEN_STREAMS = 100
+
+OURS = request("POST", MESSAGES, bodies.messages("to-chat", HELLO))
+SAME = request("POST", MESSAGES, bodies.messages("same", HELLO))
+AGENT = request("POST", MESSAGES, bodies.agent("to-chat"))
+NOT_OURS = request("GET", "/elsewhere/v1/files?limit=20")
+NOT_FOUND = 404  # the simulator's answer to it, as short as any
+
+
+def messages_stream(model: str, events: int) -> bytes:
+    return request("POST", MESSAGES, bodies.messages(model, f"[[words:{events}]]", stream=True))
+
+
+def chat_stream(model: str, events: int) -> bytes:
+    return request("POST", CHAT, bodies.chat(model, f"[[words:{events}]]", stream=True))
+
+
+class Load(Protocol):
+    """Lets a target do its work once, and says what that took in the row's unit."""
+
+    def sample(self, target: Target) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    unit: str
+    bar: Bar
+    load: Load
+    rounds: int = 1
+    typical: Callable[[Sequence[float]], float] = low
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Milliseconds of processor time for a request."""
+
+    wire: bytes
+    times: int
+    status: int = 200
+
+    def sample(self, target: Target) -> float:
+        with _connected(target) as connection:
+            before = target.settle()
+            for _ in range(self.times):
+                _expect(target, connection.ask(self.wire), self.status)
+            return (target.settle() - before) * 1e3 / self.times
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Microseconds of processor time for an event of a stream."""
+
+    wire: bytes
+
+    def sample(self, target: Target) -> float:
+        with _connected(target) as connection:
+            before = target.settle()
+            _expect(target, connection.ask(self.wire), 200, EVENTS)
+            return (target.settle() - before) * 1e6 / EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class LateEvents:
+    """How many times an early event of a long stream a late one takes."""
+
+    wire: bytes
+
+    def sample(self, target: Target) -> float:
+        with _connected(target) as connection:
+            target.settle()
+            status, _ = connection.begin(self.wire)
+            marks = list(_marks(target, connection))
+        _expect(target, Answer(status, 0, len(marks) * BETWEEN_MARKS), 200, MANY_EVENTS)
+        return growth(marks)
+
+
+def _marks(target: Target, connection: Connection) -> Iterator[float]:
+    """Its processor time at the beginning of a stream and after every so many events."""
+    count = 0
+    while connection.chunk():
+        if count % BETWEEN_MARKS == 0:
+            yield target.cpu()
+        count += 1
+
+
+class Rest:
+    """Megabytes of a process that has done each kind of thing once."""
+
+    def sample(self, target: Target) -> float:
+        with _connected(target) as connection:
+            for wire in (OURS, SAME, messages_stream("to-chat", 5), chat_stream("to-messages", 5)):
+                _expect(target, connection.ask(wire), 200)
+        target.settle()
+        return target.memory() / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStreams:
+    """Kilobytes that a process grows by for a stream that has begun."""
+
+    wire: bytes
+
+    def sample(self, target: Target) -> float:
+        with ExitStack() as stack:
+            self._open(stack, target)  # what only the first one takes
+            target.settle()
+            before = target.memory()
+            for _ in range(OPEN_STREAMS):
+                self._open(stack, target)
+            target.settle()
+            return (target.memory() - before) / 1e3 / OPEN_STREAMS
+
+    def _open(self, stack: ExitStack, target: Target) -> None:
+        connection = stack.enter_context(Connection(target.port))
+        status, _ = connection.begin(self.wire)
+        chunks = sum(connection.chunk() > 0 for _ in range(STALL_AFTER))
+        _expect(target, Answer(status, 0, chunks), 200, STALL_AFTER)
+
+
+def _connected(target: Target) -> Connection:
+    """A connection that has been used: opening one has a cost of its own."""
+    connection = Connection(target.port)
+    _expect(target, connection.ask(NOT_OURS), NOT_FOUND)
+    return connection
+
+
+def _expect(target: Target, answer: Answer, status: int, chunks: int = 0) -> None:
+    """Failed unless the target did the work it is measured by."""
+    if answer.status != status or answer.chunks < chunks:
+        wanted = f"status {status} and {chunks} chunks or more"
+        raise Failed(f"{target.name} gave {answer}; {wanted} were expected")
+
+
+PROOF = {OURS: "/v1/chat/completions", SAME: MESSAGES, chat_stream("to-messages", 5): MESSAGES}
+
+
+def prove(targets: Mapping[str, Target]) -> None:
+    """Failed unless the bridge does what it is there for: to hand calls on as they are is cheap."""
+    with _connected(targets["bridge"]) as connection:
+        for wire in PROOF:
+            _expect(targets["bridge"], connection.ask(wire), 200)
+    with closing(HTTPConnection("127.0.0.1", targets["direct"].port)) as simulator:
+        simulator.request("GET", "/_sim/requests")
+        paths = [seen["path"] for seen in json.load(simulator.getresponse())]
+    if paths[1:] != list(PROOF.values()):
+        raise Failed(f"the calls through the bridge went to {paths[1:]}")
+
+
+TO_CHAT = messages_stream("to-chat-paced", EVENTS)
+TO_MESSAGES = chat_stream("to-messages-paced", EVENTS)
+SAME_STREAM = messages_stream("same-paced", EVENTS)
+STALLED = messages_stream("to-chat-stalled", EVENTS)
+LONG = messages_stream("to-chat-paced", MANY_EVENTS)
+
+ROWS = (
+    Row("memory at rest", "MB", Bar("+", 20), Rest()),
+    Row("memory of an open stream", "KB", Bar("+", 150), OpenStreams(STALLED)),
+    Row("small request, translated", "ms", Bar("x", 1.3), Requests(OURS, 10), 40),
+    Row("small request, same protocol", "ms", Bar("x", 1.3), Requests(SAME, 10), 40),
+    Row("agent request, translated", "ms", Bar("x", 3.0), Requests(AGENT, 3), 40),
+    Row("event, Messages app, Chat upstream", "µs", Bar("x", 2.0), Events(TO_CHAT), 10),
+    Row("event, Chat app, Messages upstream", "µs", Bar("x", 2.0), Events(TO_MESSAGES), 10),
+    Row("event, same protocol", "µs", Bar("x", 2.0), Events(SAME_STREAM), 10),
+    Row("late event to early event", "x", Bar("x", 1.3), LateEvents(LONG), 3, median),
+    Row("request that is not ours", "ms", Bar("x", 1.05), Requests(NOT_OURS, 10, NOT_FOUND), 80),
+)

@@ -1,0 +1,80 @@
+"""What is read off an app's call, and what routes are told of it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from bridge.call import Call
+from bridge.config import parse
+
+IMAGE = {"type": "image", "source": {"type": "url", "url": "https://x.test/a.png"}}
+
+
+def call(body: bytes, **fields: Any) -> Call:
+    given = {"protocol": "anthropic_messages", "scheme": "https", "host": "api.anthropic.com"}
+    return Call(
+        **{**given, "port": 443, "path": "/v1/messages", "headers": (), "body": body, **fields}
+    )
+
+
+def message(**fields: Any) -> bytes:
+    ask = {"role": "user", "content": "hi"}
+    return json.dumps({"model": "claude", "max_tokens": 9, "messages": [ask], **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    "body, model, streams",
+    [
+        pytest.param(message(stream=True), "claude", True, id="a stream"),
+        pytest.param(message(stream="yes"), "claude", False, id="a flag that is none"),
+        pytest.param(message(model=5), "", False, id="a model that is no name"),
+        pytest.param(b"[]", "", False, id="no object"),
+    ],
+)
+def test_what_it_names(body: bytes, model: str, streams: bool) -> None:
+    read = call(body)
+    assert (read.model, read.wants_stream, read.fault) == (model, streams, None)
+
+
+def test_what_is_no_json_has_a_fault_and_nothing_else() -> None:
+    read = call(b"{")
+    assert read.fault is not None and "not JSON" in str(read.fault)
+    assert (read.parsed, read.model, read.wants_stream) == (None, "", False)
+    assert read.facts(frozenset({"has"})).has == frozenset()
+
+
+def test_facts() -> None:
+    thinking = {"type": "enabled", "budget_tokens": 2000}
+    body = message(messages=[{"role": "user", "content": [IMAGE]}], thinking=thinking)
+    read = call(body, headers=(("X-App", "cli"),), path="/v1/messages?beta=true")
+    facts = read.facts(frozenset({"has", "thinking"}))
+    assert (facts.protocol, facts.model, facts.host) == (
+        "anthropic_messages",
+        "claude",
+        "api.anthropic.com",
+    )
+    assert facts.headers == {"x-app": "cli"} and facts.path == "/v1/messages?beta=true"
+    assert facts.thinking and facts.has == {"images"}
+    assert facts.tokens == int(len(body) / 3.5)
+
+
+def test_what_nobody_asks_for_is_not_looked_up() -> None:
+    facts = call(message(thinking={"type": "adaptive"})).facts(frozenset({"model"}))
+    assert not facts.thinking
+
+
+@pytest.mark.parametrize(
+    "url, addressed",
+    [
+        ("https://api.anthropic.com", True),
+        ("https://API.anthropic.com:443/v1", True),
+        ("http://api.anthropic.com:443", False),
+        ("https://api.anthropic.com:8443", False),
+        ("https://other.test", False),
+    ],
+)
+def test_whether_it_was_sent_to_an_upstream_itself(url: str, addressed: bool) -> None:
+    source = f"upstreams: {{a: {{protocol: anthropic_messages, url: '{url}'}}}}"
+    upstream = parse(source, "c", {}).upstreams["a"]
+    assert call(b"").addresses(upstream) is addressed

@@ -1,0 +1,1001 @@
+"""Streams: what servers send becomes events, and events become a stream the SDK accumulates."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.responses import ResponseStreamEvent
+from pydantic import TypeAdapter
+
+from bridge.transform.context import Context, context
+from bridge.transform.envelope import MAX_BYTES
+from bridge.transform.fold import Fold, unfold
+from bridge.transform.json_text import dumps
+from bridge.transform.model import (
+    Citation,
+    CitationDelta,
+    Error,
+    Event,
+    Failure,
+    Finish,
+    HostedCall,
+    Keepalive,
+    Native,
+    NativePart,
+    Part,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    Reasoning,
+    ReasoningPart,
+    RefusalPart,
+    Request,
+    Response,
+    Start,
+    Stop,
+    TextPart,
+    Tool,
+    ToolCallPart,
+    ToolResultPart,
+    Usage,
+)
+from bridge.transform.openai_responses import Decoder, Encoder, decode_response, encode_response
+from bridge.transform.openai_responses.finish import REFUSED
+from bridge.transform.openai_responses.stream import CUT
+from bridge.transform.sse import SseEvent, SseParser
+from tests.transform.sdks import answer_faults, joined, raised_in
+
+A = "anthropic_messages"
+R = "openai_responses"
+EVENT = TypeAdapter(ResponseStreamEvent)
+USAGE = Usage(3, 4)
+COUNTED = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+BEGUN = Start("resp_1", "m", 5)
+
+
+def codes(ctx: Context) -> list[str]:
+    return [note.code for note in ctx.notes]
+
+
+# --- reading
+
+
+def event(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"type": f"response.{kind}", **fields}
+
+
+def response(**fields: Any) -> dict[str, Any]:
+    return {"id": "resp_1", "object": "response", "model": "m", "created_at": 5, **fields}
+
+
+def ended(kind: str = "completed", **fields: Any) -> dict[str, Any]:
+    return event(kind, response=response(status=kind, **{"usage": COUNTED, **fields}))
+
+
+def message(text: str, **more: Any) -> dict[str, Any]:
+    part = {"type": "output_text", "text": text, "annotations": []}
+    return {"id": "msg_1", "type": "message", "role": "assistant", "content": [part], **more}
+
+
+CREATED = event("created", response=response(status="in_progress"))
+ADDED = event("output_item.added", output_index=0, item={**message(""), "content": []})
+CALL = {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": '{"a":1}'}
+
+
+def delta(text: str) -> dict[str, Any]:
+    return event("output_text.delta", item_id="msg_1", output_index=0, content_index=0, delta=text)
+
+
+def done(item: Any, index: int = 0) -> dict[str, Any]:
+    return event("output_item.done", output_index=index, item=item)
+
+
+def sse(item: Any) -> SseEvent:
+    if item is None or isinstance(item, SseEvent):
+        return item or SseEvent("", None)
+    return SseEvent("", item if isinstance(item, str) else json.dumps(item))
+
+
+def steps(*items: Any, ctx: Context | None = None) -> list[list[Event]]:
+    """The events for each item, and for the end."""
+    decoder = Decoder(ctx or context(A, R))
+    return [*(decoder.feed(sse(item)) for item in items), decoder.end()]
+
+
+def read(*items: Any, ctx: Context | None = None) -> list[Event]:
+    return [event for events in steps(*items, ctx=ctx) for event in events]
+
+
+def fold(events: Iterable[Event]) -> Fold:
+    folder, is_open, over = Fold(), False, False
+    for event in events:
+        assert not over, event
+        match event:
+            case PartStart():
+                assert not is_open
+                is_open = True
+            case PartEnd():
+                assert is_open
+                is_open = False
+            case PartDelta() | CitationDelta():
+                assert is_open
+            case Stop():
+                assert not is_open
+                over = True
+            case Failure():
+                over = True
+            case _:
+                pass
+        folder.add(event)
+    assert over
+    return folder
+
+
+def whole(*items: Any, ctx: Context | None = None) -> Response:
+    folder = fold(read(*items, ctx=ctx))
+    assert folder.response, folder.error
+    return folder.response
+
+
+STOPPED = Stop(Finish("stop", "completed"), USAGE)
+
+
+def test_text_arrives_piece_by_piece() -> None:
+    assert steps(
+        CREATED,
+        event("in_progress", response=response()),
+        ADDED,
+        delta("a"),
+        delta("b"),
+        event("output_text.done", output_index=0, content_index=0, text="ab"),
+        done(message("ab")),
+        ended(output=[message("ab")]),
+    ) == [
+        [BEGUN],
+        [],
+        [],
+        [PartStart(TextPart("")), PartDelta("a")],
+        [PartDelta("b")],
+        [],
+        [PartEnd()],
+        [STOPPED],
+        [],
+    ]
+
+
+def test_a_call_is_over_with_its_item() -> None:
+    events = steps(CREATED, done(CALL), ended())
+    assert events[1] == [
+        PartStart(ToolCallPart("c", "f", "")), PartDelta('{"a":1}'), PartEnd(),
+    ]  # fmt: skip
+    assert events[2] == [Stop(Finish("tool_calls", "completed"), USAGE)]
+
+
+@pytest.mark.parametrize(
+    "last, finish",
+    [
+        pytest.param(ended(), Finish("stop", "completed"), id="completed"),
+        pytest.param(
+            event("completed", response=response(usage=COUNTED)),
+            Finish("stop", "completed"),
+            id="completed, by its event",
+        ),
+        pytest.param(
+            event("done", response=response(status="completed", usage=COUNTED)),
+            Finish("stop", "completed"),
+            id="done (compatible servers)",
+        ),
+        pytest.param(
+            ended("incomplete", incomplete_details={"reason": "max_output_tokens"}),
+            Finish("length", "max_output_tokens"),
+            id="a limit",
+        ),
+        pytest.param(
+            event(
+                "completed",
+                response=response(
+                    status="incomplete",
+                    incomplete_details={"reason": "content_filter"},
+                    usage=COUNTED,
+                ),
+            ),
+            Finish("content_filter", "content_filter"),
+            id="incomplete, by its status",
+        ),
+        pytest.param(
+            event(
+                "failed",
+                response=response(
+                    status="failed", error={"code": "bio_policy", "message": "no"}, usage=COUNTED
+                ),
+            ),
+            Finish("refusal", "bio_policy", explanation="no", category="bio"),
+            id="declined by a policy",
+        ),
+        pytest.param(
+            event(
+                "failed",
+                response=response(usage=COUNTED),
+                error={"code": "misalignment_policy_violation", "message": "no"},
+            ),
+            Finish("refusal", "misalignment_policy_violation", explanation="no"),
+            id="by another, told beside the response",
+        ),
+    ],
+)
+def test_an_answer_ends(last: Any, finish: Finish) -> None:
+    ctx = context(A, R)
+    assert read(CREATED, delta("a"), last, ctx=ctx)[-2:] == [PartEnd(), Stop(finish, USAGE)]
+    assert codes(ctx) == []
+
+
+def failed(code: str = "server_error", message: str = "x", **more: Any) -> dict[str, Any]:
+    return ended("failed", error={"code": code, "message": message}, usage=None, **more)
+
+
+NESTED = {"type": "error", "error": {"code": "rate_limit_exceeded", "message": "slower"}}
+FLAT = {"type": "error", "code": "rate_limit_exceeded", "message": "slower", "param": None}
+SLOWER = Error("rate_limit", "slower", 429, "rate_limit_exceeded")
+
+
+@pytest.mark.parametrize(
+    "items, error",
+    [
+        pytest.param([], CUT, id="trap 5: an empty stream"),
+        pytest.param([CREATED], CUT, id="a beginning"),
+        pytest.param([CREATED, delta("a"), done(message("a"))], CUT, id="trap 46: no last event"),
+        pytest.param([CREATED, delta("a"), "[DONE]"], CUT, id="[DONE] is none"),
+        pytest.param([CREATED, NESTED], SLOWER, id="an error, nested, and nothing behind it"),
+        pytest.param([CREATED, FLAT, "[DONE]"], SLOWER, id="flat"),
+        pytest.param(
+            [SseEvent("error", '{"message":"slower","code":"rate_limit_exceeded"}')],
+            SLOWER,
+            id="named by its event line",
+        ),
+        pytest.param([{"error": "no"}], Error("server", "no", 502), id="trap 4: in no event"),
+        pytest.param(
+            [CREATED, NESTED, failed("insufficient_quota", "no money")],
+            Error("billing", "no money", 429, "insufficient_quota"),
+            id="the failed response says more",
+        ),
+        pytest.param(
+            [CREATED, NESTED, FLAT, event("failed", response=response(error=None))],
+            SLOWER,
+            id="or nothing",
+        ),
+        pytest.param(
+            [CREATED, delta("a"), event("failed")],
+            Error("server", "the upstream ended the answer with an error (failed)", 500),
+            id="nobody says why",
+        ),
+        pytest.param(
+            [ended("cancelled", error={"message": "x"})], Error("server", "x", 500), id="cancelled"
+        ),
+        pytest.param([NESTED, ended()], SLOWER, id="an error before a good end"),
+    ],
+)
+def test_a_broken_stream_is_a_failure(items: list[Any], error: Error) -> None:
+    events = read(*items)
+    assert events[-1] == Failure(error)
+    assert not any(isinstance(event, Stop) for event in events)
+
+
+@pytest.mark.parametrize(
+    "item, events",
+    [
+        pytest.param(None, [Keepalive()], id="a comment"),
+        pytest.param({"type": "keepalive"}, [Keepalive()], id="a keepalive"),
+        pytest.param(SseEvent("ping", "{}"), [Keepalive()], id="a ping"),
+        pytest.param("{", [], id="half of JSON"),
+        pytest.param("[1]", [], id="a list"),
+        pytest.param({}, [], id="an empty object"),
+        pytest.param(event("web_search_call.searching", output_index=0), [], id="progress"),
+        pytest.param(event("output_item.added", item=None), [], id="no item"),
+        pytest.param(event("output_item.exploded", item="?"), [], id="an odd item"),
+        pytest.param({"type": ["odd"]}, [], id="an odd type"),
+        pytest.param({"type": "message_stop"}, [], id="an event of another protocol"),
+    ],
+)
+def test_trap_48_what_means_nothing_changes_nothing(item: Any, events: list[Event]) -> None:
+    assert steps(item)[0] == events
+    clean = whole(CREATED, delta("a"), ended())
+    assert whole(CREATED, item, delta("a"), item, ended(), item) == clean
+
+
+def test_the_start_is_what_comes_first() -> None:
+    assert steps(delta("a"))[0] == [Start("", ""), PartStart(TextPart("")), PartDelta("a")]
+    queued = event("queued", response=response(status="queued", service_tier="flex"))
+    assert steps(queued)[0] == [Start("resp_1", "m", 5, "flex")]
+    assert read(ended())[0] == BEGUN
+    last = ended(service_tier="priority")
+    assert read(CREATED, last)[-1] == Stop(Finish("stop", "completed"), USAGE, "priority")
+    assert read(queued, ended())[-1] == Stop(Finish("stop", "completed"), USAGE, "flex")
+
+
+def test_events_may_be_named_by_their_line_alone() -> None:
+    named = [
+        SseEvent(item["type"], json.dumps({k: v for k, v in item.items() if k != "type"}))
+        for item in (CREATED, delta("a"), ended())
+    ]
+    assert read(*named) == read(CREATED, delta("a"), ended())
+
+
+def test_missing_counts_are_noted() -> None:
+    ctx = context(A, R)
+    assert whole(CREATED, ended(usage=None), ctx=ctx).usage is None
+    assert codes(ctx) == ["usage_missing"]
+
+
+def test_state_is_owned_by_the_upstream_that_made_it() -> None:
+    ctx = context(A, R)
+    ctx.upstream_id = "openai"
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e"}
+    [part] = whole(CREATED, done(thought), ended(), ctx=ctx).parts
+    assert part == ReasoningPart("", Native(R, (thought,), "openai", "m"))
+
+
+# --- writing
+
+
+def ctx_for(summary: bool | None = True, **request: Any) -> Context:
+    ctx = context(R, A)
+    ctx.now = 7.0
+    ctx.request = Request(R, "m", reasoning=Reasoning(visible=summary), **request)
+    return ctx
+
+
+def events_of(*parts: Part, finish: Finish, usage: Usage | None = USAGE) -> list[Event]:
+    return list(unfold(Response("msg_1", "m", parts, finish, usage)))
+
+
+def written(events: Iterable[Event], ctx: Context | None = None) -> bytes:
+    encoder = Encoder(ctx or ctx_for())
+    return b"".join(map(encoder.encode, events))
+
+
+def told(data: bytes) -> list[dict[str, Any]]:
+    """Parsed events, each under its own name."""
+    parser = SseParser()
+    found = []
+    for name, payload in [*parser.feed(data), *parser.end()]:
+        if payload is not None:
+            found.append(json.loads(payload))
+            assert found[-1]["type"] == name
+    return found
+
+
+def kinds(data: bytes) -> list[str]:
+    return [event["type"].removeprefix("response.") for event in told(data)]
+
+
+def output(data: bytes) -> Any:
+    return told(data)[-1]["response"]["output"]
+
+
+STOP = Finish("stop")
+
+
+def test_a_text_is_written_as_documented() -> None:
+    data = written(events_of(TextPart("hi"), finish=STOP))
+    created, in_progress, *events, completed = told(data)
+    item = {"id": "msg_1_0", "type": "message", "status": "in_progress", "role": "assistant"}
+    place = {"item_id": "msg_1_0", "output_index": 0, "content_index": 0}
+    empty = {"type": "output_text", "annotations": [], "logprobs": [], "text": ""}
+    final = {**item, "status": "completed", "content": [{**empty, "text": "hi"}]}
+    numbered = [{k: v for k, v in e.items() if k != "sequence_number"} for e in events]
+    assert numbered == [
+        event("output_item.added", output_index=0, item={**item, "content": []}),
+        event("content_part.added", **place, part=empty),
+        event("output_text.delta", **place, delta="hi", logprobs=[]),
+        event("output_text.done", **place, text="hi", logprobs=[]),
+        event("content_part.done", **place, part={**empty, "text": "hi"}),
+        event("output_item.done", output_index=0, item=final),
+    ]
+    assert [e["sequence_number"] for e in told(data)] == list(range(9))
+    assert (created["type"], in_progress["type"]) == ("response.created", "response.in_progress")
+    begun = created["response"]
+    assert in_progress["response"] == begun
+    assert (begun["id"], begun["status"], begun["output"]) == ("resp_1", "in_progress", [])
+    assert completed["response"] == {
+        **begun,
+        "status": "completed",
+        "completed_at": 7,
+        "output": [final],
+        "usage": {
+            **COUNTED,
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens_details": {"reasoning_tokens": 0},
+        },
+    }
+
+
+def test_each_delta_is_written_at_once() -> None:
+    encoder = Encoder(ctx_for())
+    events = events_of(ReasoningPart("t"), TextPart("a"), CALLED, finish=Finish("tool_calls"))
+    for item in events:
+        data = encoder.encode(item)
+        assert data or not isinstance(item, PartDelta | Stop)
+
+
+def test_a_delta_of_nothing_is_not_written() -> None:
+    encoder = Encoder(ctx_for())
+    for item in (Start("msg_1", "m"), PartStart(TextPart(""))):
+        encoder.encode(item)
+    assert encoder.encode(PartDelta("")) == b""
+
+
+CALLED = ToolCallPart("c", "f", '{"a":1}')
+CUSTOM = ToolCallPart("c", "f", "abc", "custom")
+CITED = Citation("https://a", "A", start=0, end=1)
+THINKING = Native(A, ({"type": "thinking", "thinking": "t", "signature": "s"},), "claude", "m")
+SEARCH = Native(A, ({"type": "web_search_tool_result", "tool_use_id": "s"},), "claude", "m")
+FOUND = HostedCall("web_search", {"query": "q"}, urls=("https://a",))
+MESSAGE = ["output_item.added", "content_part.added"]
+TEXT = [*MESSAGE, "output_text.delta", "output_text.done", "content_part.done"]
+DONE = "output_item.done"
+ADDED_KIND = "output_item.added"
+SUMMARY = [
+    "output_item.added",
+    "reasoning_summary_part.added",
+    "reasoning_summary_text.delta",
+    "reasoning_summary_text.done",
+    "reasoning_summary_part.done",
+    DONE,
+]
+
+
+@pytest.mark.parametrize(
+    "parts, events",
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param(
+            [TextPart("a"), TextPart("b")],
+            [*TEXT, *TEXT[1:], DONE],
+            id="texts in a row are one message",
+        ),
+        pytest.param(
+            [TextPart("a"), RefusalPart("no")],
+            [
+                *TEXT,
+                "content_part.added",
+                "refusal.delta",
+                "refusal.done",
+                "content_part.done",
+                DONE,
+            ],
+            id="and so is a refusal behind them",
+        ),
+        pytest.param(
+            [TextPart("a"), CALLED, TextPart("b")],
+            [
+                *TEXT,
+                DONE,
+                ADDED_KIND,
+                "function_call_arguments.delta",
+                "function_call_arguments.done",
+                DONE,
+                *TEXT,
+                DONE,
+            ],
+            id="a call between two messages",
+        ),
+        pytest.param(
+            [CUSTOM],
+            [ADDED_KIND, "custom_tool_call_input.delta", "custom_tool_call_input.done", DONE],
+            id="a custom call",
+        ),
+        pytest.param(
+            [TextPart("a", (CITED, CITED))],
+            [
+                *TEXT[:3],
+                "output_text.annotation.added",
+                "output_text.annotation.added",
+                *TEXT[3:],
+                DONE,
+            ],
+            id="citations",
+        ),
+        pytest.param([ReasoningPart("t", THINKING)], SUMMARY, id="reasoning"),
+        pytest.param([ReasoningPart("", THINKING)], [ADDED_KIND, DONE], id="hidden reasoning"),
+        pytest.param([ReasoningPart("")], [], id="reasoning that is nothing"),
+        pytest.param(
+            [TextPart("a"), ReasoningPart(""), TextPart("b")],
+            [*TEXT, DONE, *TEXT, DONE],
+            id="which still comes between",
+        ),
+        pytest.param([NativePart(SEARCH, "x")], [ADDED_KIND, DONE], id="another vendor's block"),
+        pytest.param(
+            [TextPart("a"), NativePart(SEARCH, "x", hosted=FOUND)],
+            [
+                *TEXT,
+                DONE,
+                ADDED_KIND,
+                DONE,
+                ADDED_KIND,
+                "web_search_call.in_progress",
+                "web_search_call.searching",
+                "web_search_call.completed",
+                DONE,
+            ],
+            id="a search",
+        ),
+    ],
+)
+def test_items_are_written_in_order(parts: list[Part], events: list[str]) -> None:
+    data = written(events_of(*parts, finish=STOP))
+    assert kinds(data) == ["created", "in_progress", *events, "completed"]
+
+
+def test_what_an_item_becomes() -> None:
+    data = written(
+        events_of(
+            ReasoningPart("t", THINKING),
+            TextPart("a", (CITED,)),
+            ToolCallPart("c", "f", '{"a":1}', namespace="ns"),
+            CUSTOM,
+            NativePart(SEARCH, "x", hosted=FOUND),
+            finish=Finish("tool_calls"),
+        )
+    )
+    thought, text, call, custom, carrier, search = output(data)
+    ctx = ctx_for()
+    assert thought["summary"] == [{"type": "summary_text", "text": "t"}]
+    assert ctx.unseal(thought["encrypted_content"], "") == THINKING
+    assert text["content"][0]["annotations"][0]["url"] == "https://a"
+    assert (call["name"], call["arguments"], call["namespace"]) == ("f", '{"a":1}', "ns")
+    assert (custom["name"], custom["input"], custom["call_id"]) == ("f", "abc", "c")
+    assert carrier["summary"] == [] and ctx.unseal(carrier["encrypted_content"], "") == SEARCH
+    assert search["action"]["query"] == "q"
+    ids = [item["id"] for item in output(data)]
+    assert ids == ["rs_1_0", "msg_1_1", "fc_1_2", "ctc_1_3", "rs_1_4", "ws_1_5"]
+    assert b'"s"' not in data  # the bare signature
+
+
+@pytest.mark.parametrize("summary", [False, None])
+def test_what_was_thought_is_shown_to_who_asked_for_it(summary: bool | None) -> None:
+    events = events_of(ReasoningPart("secret", THINKING), TextPart("a"), finish=STOP)
+    data = written(events, ctx_for(summary))
+    assert b"secret" not in data and "reasoning_summary_text.delta" not in kinds(data)
+    thought, _ = output(data)
+    assert thought["summary"] == [] and ctx_for().unseal(thought["encrypted_content"], "")
+    stateless = written(events_of(ReasoningPart("secret"), finish=STOP), ctx_for(summary))
+    assert output(stateless) == []
+
+
+def test_nobody_is_known_to_have_asked() -> None:
+    data = written(events_of(ReasoningPart("t"), finish=STOP), context(R, A))
+    assert output(data)[0]["summary"] == [{"type": "summary_text", "text": "t"}]
+
+
+def test_its_own_items_stay_as_they_are() -> None:
+    thought = {"type": "reasoning", "id": "rs_9", "summary": [], "encrypted_content": "e"}
+    tool = {"type": "code_interpreter_call", "id": None, "code": "1"}
+    natives = [Native(R, (item,)) for item in (thought, tool)]
+    events = events_of(ReasoningPart("t", natives[0]), NativePart(natives[1], "x"), finish=STOP)
+    data = written(events, context(R, R))
+    assert kinds(data)[2:-1] == [ADDED_KIND, DONE] * 2
+    assert output(data) == [thought, {**tool, "id": "item_1_1"}]
+    assert told(data)[2]["item"] == {**thought, "encrypted_content": ""}
+
+
+def test_its_own_thoughts_without_state_are_told_at_their_end() -> None:
+    data = written(events_of(ReasoningPart("t"), finish=STOP), context(R, R))
+    assert kinds(data)[2:-1] == [ADDED_KIND, DONE]
+    assert output(data)[0]["summary"] == [{"type": "summary_text", "text": "t"}]
+
+
+def test_an_image_that_cannot_be_shown_is_noted() -> None:
+    ctx = ctx_for()
+    written(events_of(NativePart(SEARCH, "hosted_output_dropped", seen=True), finish=STOP), ctx)
+    assert codes(ctx) == ["hosted_output_dropped"]
+
+
+def test_a_state_too_large_leaves_the_thoughts() -> None:
+    large = Native(A, ("x" * MAX_BYTES,))
+    data = written(events_of(ReasoningPart("t", large), finish=STOP))
+    assert "encrypted_content" not in output(data)[0]
+
+
+SHELL = Tool("local_shell", kind="client", native=Native(R, ({"type": "local_shell"},)))
+
+
+def test_a_call_of_a_built_in_tool_is_told_whole() -> None:
+    ctx = ctx_for(tools=(SHELL,))
+    call = ToolCallPart("c", "local_shell", '{"command":["ls"]}')
+    data = written(events_of(call, finish=Finish("tool_calls")), ctx)
+    assert kinds(data)[2:-1] == [ADDED_KIND, DONE]
+    [item] = output(data)
+    assert (item["type"], item["id"], item["status"]) == (
+        "local_shell_call",
+        "lsh_1_0",
+        "completed",
+    )
+    assert item["action"]["command"] == ["ls"]
+
+
+def cut(call: ToolCallPart, *texts: str) -> list[Event]:
+    pieces: list[Event] = [PartDelta(text) for text in texts]
+    begun = [Start("msg_1", "m"), PartStart(call), *pieces]
+    return [*begun, PartEnd(cut=True), Stop(Finish("length"), USAGE)]
+
+
+def test_trap_7_half_a_call_does_not_look_whole() -> None:
+    [item] = output(written(cut(ToolCallPart("c", "f", ""), '{"a"', ":")))
+    assert (item["status"], item["arguments"]) == ("incomplete", '{"a":')
+    [item] = output(written(cut(ToolCallPart("c", "f", "", "custom"), "ab")))
+    assert (item["status"], item["input"]) == ("incomplete", "ab")
+    shell = ToolCallPart("c", "local_shell", "")
+    assert output(written(cut(shell, '{"command'), ctx_for(tools=(SHELL,)))) == []
+
+
+def test_arguments_that_are_no_json_do_not_look_whole_either() -> None:
+    malformed = ToolCallPart("c", "f", '{"a":tru}')
+    [item] = output(written(events_of(malformed, finish=Finish("tool_calls"))))
+    assert item["status"] == "incomplete"
+
+
+@pytest.mark.parametrize(
+    "finish, status, reason, item_status",
+    [
+        pytest.param(STOP, "completed", None, "completed", id="a natural end"),
+        pytest.param(
+            Finish("length"), "incomplete", "max_output_tokens", "incomplete", id="a limit"
+        ),
+        pytest.param(
+            Finish("content_filter"), "incomplete", "content_filter", "incomplete", id="a filter"
+        ),
+    ],
+)
+def test_an_ending_is_written(
+    finish: Finish, status: str, reason: str | None, item_status: str
+) -> None:
+    data = written(events_of(TextPart("a"), finish=finish))
+    last = told(data)[-1]
+    assert last["type"] == f"response.{status}" and last["response"]["status"] == status
+    assert last["response"]["incomplete_details"] == (reason and {"reason": reason})
+    assert output(data)[0]["status"] == item_status
+
+
+@pytest.mark.parametrize(
+    "parts, finish, said",
+    [
+        pytest.param([], Finish("refusal"), [REFUSED], id="no word of its own"),
+        pytest.param([TextPart("a")], Finish("refusal", explanation="why"), ["a", "why"], id="why"),
+        pytest.param([RefusalPart("no")], Finish("refusal", explanation="no"), ["no"], id="spoken"),
+    ],
+)
+def test_a_refusal_is_part_of_the_message(
+    parts: list[Part], finish: Finish, said: list[str]
+) -> None:
+    [item] = output(written(events_of(*parts, finish=finish)))
+    assert [part.get("text") or part["refusal"] for part in item["content"]] == said
+
+
+def test_what_a_client_reads_of_the_counts() -> None:
+    searched = told(written(events_of(finish=STOP, usage=Usage(1, 2, web_search_requests=3))))
+    assert searched[-1]["response"]["tool_usage"]["web_search"] == {"num_requests": 3}
+    unknown = told(written(events_of(finish=STOP, usage=None)))[-1]["response"]
+    assert unknown["usage"]["total_tokens"] == 0 and "tool_usage" not in unknown
+    stop = Stop(STOP, USAGE, "priority")
+    tiers = told(written([Start("msg_1", "m", service_tier="default"), stop]))
+    assert [e["response"]["service_tier"] for e in tiers] == ["default", "default", "priority"]
+
+
+BUSY = Error("rate_limit", "try again in 2s", 429, param="input")
+
+
+def broken(*events: Event, ctx: Context | None = None) -> list[dict[str, Any]]:
+    return told(written([Start("msg_1", "m"), *events, Failure(BUSY)], ctx))
+
+
+def test_trap_46_an_error_is_told_flat_and_nested_and_then_the_response_failed() -> None:
+    *_, error, failed = broken()
+    assert error["type"] == "error" and (error["code"], error["message"], error["param"]) == (
+        "rate_limit_exceeded", "try again in 2s", "input",
+    )  # fmt: skip
+    assert error["error"] == {
+        "type": "requests",
+        "code": "rate_limit_exceeded",
+        "message": "try again in 2s",
+        "param": "input",
+    }
+    assert failed["type"] == "response.failed" and failed["response"]["usage"] is None
+    assert failed["response"]["error"] == {
+        "code": "rate_limit_exceeded",
+        "message": "try again in 2s",
+    }
+
+
+TEXT_OPEN: list[Event] = [PartStart(TextPart("")), PartDelta("a")]
+CALL_OPEN: list[Event] = [PartStart(ToolCallPart("c", "f", "")), PartDelta('{"a"')]
+
+
+@pytest.mark.parametrize(
+    "events, said",
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param(TEXT_OPEN, [("message", "incomplete")], id="a text"),
+        pytest.param(
+            [PartStart(ReasoningPart("")), PartDelta("t")], [("reasoning", None)], id="a thought"
+        ),
+        pytest.param([PartStart(ReasoningPart(""))], [], id="a thought not spoken"),
+        pytest.param(CALL_OPEN, [], id="half a call is not told: an app could take it for one"),
+        pytest.param(
+            [*TEXT_OPEN, PartEnd(), *CALL_OPEN], [("message", "completed")], id="a text before it"
+        ),
+    ],
+)
+def test_a_failed_response_holds_what_was_said(events: list[Event], said: list[Any]) -> None:
+    found = broken(*events)[-1]["response"]["output"]
+    assert [(item["type"], item.get("status")) for item in found] == said
+
+
+def test_an_error_before_everything_has_a_response_all_the_same() -> None:
+    events = told(written([Failure(BUSY)]))
+    assert [e["type"].rpartition(".")[2] for e in events] == [
+        "created", "in_progress", "error", "failed",
+    ]  # fmt: skip
+
+
+def test_an_error_is_the_last_word() -> None:
+    encoder = Encoder(ctx_for())
+    events = events_of(TextPart("a"), finish=STOP)
+    for item in [*events[:3], Failure(BUSY)]:
+        encoder.encode(item)
+    late = [*events, Keepalive(), CitationDelta(CITED), PartDelta("x", ({"token": "x"},))]
+    assert b"".join(map(encoder.encode, late)) == b""
+
+
+def test_the_sdk_raises_the_error() -> None:
+    error = raised_in(R, written([Start("msg_1", "m"), *TEXT_OPEN, Failure(BUSY)]))
+    assert isinstance(error, openai.APIError)
+    assert (error.message, error.code, error.type) == (
+        "try again in 2s", "rate_limit_exceeded", "requests",
+    )  # fmt: skip
+
+
+def test_silence_is_a_comment() -> None:
+    data = written([Keepalive()])
+    assert data.startswith(b":") and told(data) == []
+
+
+def test_a_part_of_a_request_is_no_part_of_an_answer() -> None:
+    with pytest.raises(TypeError, match="ToolResultPart cannot be part of an answer"):
+        Encoder(ctx_for()).encode(PartStart(ToolResultPart("1", ())))
+
+
+def test_log_probabilities_stand_beside_their_text() -> None:
+    token = {"token": "a", "logprob": -1.0, "bytes": None, "top_logprobs": []}
+    known = [{**token, "bytes": [97]}]
+    data = written(events_of(TextPart("a", logprobs=(token,)), CALLED, finish=STOP))
+    lists = [e["logprobs"] for e in told(data) if "logprobs" in e]
+    assert lists == [known, known]
+    assert output(data)[0]["content"][0]["logprobs"] == known
+    assert "logprobs" not in output(data)[1]
+
+
+def test_log_probabilities_of_anything_else_are_nobodys() -> None:
+    token = {"token": "a", "logprob": -1.0}
+    events: list[Event] = [PartStart(CALLED), PartDelta("", (token,)), PartEnd()]
+    assert b'"logprobs"' not in written([Start("msg_1", "m"), *events])
+
+
+# --- the SDK as judge
+
+texts = st.text(min_size=1, max_size=8)
+tokens = st.just({"token": "a", "logprob": -1.0, "bytes": None, "top_logprobs": []})
+parts_of_answers: st.SearchStrategy[Part] = st.one_of(
+    st.builds(
+        TextPart,
+        texts,
+        st.lists(st.builds(Citation, st.just("https://a.example"), texts), max_size=2).map(tuple),
+        logprobs=st.lists(tokens, max_size=1).map(tuple),
+    ),
+    st.builds(ReasoningPart, texts, st.sampled_from([None, THINKING])),
+    st.builds(RefusalPart, texts),
+    st.builds(ToolCallPart, texts, texts, st.sampled_from(["{}", '{"a":"\\u00e9"}'])),
+    st.builds(ToolCallPart, texts, texts, texts, st.just("custom")),
+    st.builds(NativePart, st.just(SEARCH), st.just("x"), hosted=st.none() | st.just(FOUND)),
+)
+finishes = st.builds(
+    Finish,
+    st.sampled_from(
+        ["stop", "stop_sequence", "length", "context_window", "tool_calls", "content_filter"]
+        + ["refusal", "pause", "interrupted", "compaction"]
+    ),
+)
+responses = st.builds(
+    Response,
+    texts,
+    texts,
+    st.lists(parts_of_answers, max_size=5).map(tuple),
+    finishes,
+    st.none() | st.just(USAGE),
+    service_tier=st.sampled_from([None, "default", "priority"]),
+)
+
+
+def with_own_ids(answer: Response) -> Response:
+    """Calls of one answer have different ids: the decoders see to that."""
+    parts = [
+        ToolCallPart(str(n), part.name, part.arguments, part.kind)
+        if isinstance(part, ToolCallPart)
+        else part
+        for n, part in enumerate(answer.parts)
+    ]
+    return Response(answer.id, answer.model, tuple(parts), answer.finish, answer.usage)
+
+
+answers = responses.map(with_own_ids)
+
+
+@given(answers, st.sampled_from([True, None]))
+def test_what_the_sdk_joins_is_the_whole_answer(answer: Response, summary: bool | None) -> None:
+    ctx = ctx_for(summary)
+    data = written(unfold(answer), ctx)
+    for item in told(data):
+        EVENT.validate_python(item)
+    whole = encode_response(answer, ctx)
+    assert answer_faults(R, whole) == set()
+    assert comparable(joined(R, data)) == comparable(whole)
+
+
+def comparable(value: Any) -> Any:
+    """Without nulls and what the helper adds."""
+    if isinstance(value, dict):
+        added = {"parsed", "parsed_arguments"}
+        return {k: comparable(v) for k, v in value.items() if v is not None and k not in added}
+    return [comparable(v) for v in value] if isinstance(value, list) else value
+
+
+@given(answers)
+def test_the_grammar_of_events_is_kept(answer: Response) -> None:
+    events = told(written(unfold(answer)))
+    assert [e["sequence_number"] for e in events] == list(range(len(events)))
+    assert [e["type"] for e in events[:2]] == ["response.created", "response.in_progress"]
+    *between, last = events[2:]
+    assert last["type"] in ("response.completed", "response.incomplete")
+    assert len({e["response"]["id"] for e in (*events[:2], last)}) == 1
+    items: list[Any] = []
+    pieces: list[str] = []
+    current: dict[str, Any] = {}
+    for e in between:
+        kind = e["type"].removeprefix("response.")
+        assert e["output_index"] == len(items)
+        if kind == "output_item.added":
+            current = e["item"]
+        elif kind == "output_item.done":
+            assert (e["item"]["id"], e["item"]["type"]) == (current["id"], current["type"])
+            items.append(e["item"])
+        else:
+            assert e["item_id"] == current["id"]
+        if kind.endswith(".delta"):
+            pieces.append(e["delta"])
+        elif kind.endswith(("_text.done", "refusal.done", "arguments.done", "input.done")):
+            text = next(e[k] for k in ("text", "refusal", "arguments", "input") if k in e)
+            assert "".join(pieces) == text
+            pieces = []
+    assert last["response"]["output"] == items
+
+
+@given(answers)
+def test_what_is_written_is_read_the_same(answer: Response) -> None:
+    """Other vendors' state and blocks are items of ours, so they are left out."""
+    plain = [part for part in answer.parts if not isinstance(part, NativePart | ReasoningPart)]
+    kept = Response(answer.id, answer.model, tuple(plain), answer.finish, answer.usage)
+    again = fold(decode_response(encode_response(kept, ctx_for()), context(A, R))).response
+    assert again
+    refusal = [p for p in plain if isinstance(p, RefusalPart)]
+    refused = answer.finish.reason == "refusal" and not refusal
+    read_parts = again.parts[:-1] if refused else again.parts
+    assert [(type(p), text_of(p)) for p in read_parts] == [(type(p), text_of(p)) for p in plain]
+
+
+def text_of(part: Part) -> Any:
+    if isinstance(part, ToolCallPart):
+        return part.id, part.name, part.arguments, part.kind
+    assert isinstance(part, TextPart | RefusalPart)
+    return part.text
+
+
+# --- laws of reading
+
+words = st.sampled_from(
+    """
+    type response.created response.completed response.failed response.incomplete response.done
+    response.output_item.added response.output_item.done response.output_text.delta
+    response.content_part.added response.reasoning_text.delta response.refusal.delta
+    response.function_call_arguments.delta response.reasoning_summary_text.delta
+    response.output_text.annotation.added response.custom_tool_call_input.delta
+    response output item id item_id output_index content_index delta part content text status
+    message reasoning function_call name arguments call_id usage error code annotations summary
+    web_search_call mcp_call action query sources url shell_call local_shell_call commands role
+    tool_search_call execution client apply_patch_call operation namespace logprobs
+    """.split()
+)
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 3) | words | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=6),
+    max_leaves=20,
+)
+any_event = st.builds(
+    lambda kind, fields: {**fields, "type": kind},
+    words,
+    any_json.filter(lambda value: isinstance(value, dict)),
+)
+any_item = st.builds(
+    lambda kind, item, verb, index: event(
+        f"output_item.{verb}", output_index=index, item={**item, "type": kind}
+    ),
+    words,
+    st.dictionaries(words, any_json, max_size=6),
+    st.sampled_from(["added", "done"]),
+    any_json,
+)
+
+
+@given(st.lists(any_json | any_event | any_item, max_size=8))
+def test_any_stream_gives_well_formed_events(items: list[Any]) -> None:
+    folder = fold(read(*(json.dumps(item) for item in items)))
+    assert (folder.response is None) is (folder.error is not None)
+
+
+@given(any_json)
+def test_any_body_gives_well_formed_events(body: Any) -> None:
+    for given_body in (body, {"output": body}, {"status": "completed", "output": [body]}):
+        folder = fold(decode_response(given_body, context(A, R)))
+        assert (folder.response is None) is (folder.error is not None)
+
+
+pieces_of_streams = st.one_of(
+    st.builds(delta, texts),
+    st.builds(
+        lambda n, text: event(
+            "function_call_arguments.delta", item_id=f"fc_{n}", output_index=n, delta=text
+        ),
+        st.integers(1, 3),
+        st.sampled_from(['{"a"', ":1}", '{"b":{}}']),
+    ),
+    st.builds(
+        lambda n: event(
+            "output_item.added", output_index=n, item={**CALL, "id": f"fc_{n}", "arguments": ""}
+        ),
+        st.integers(1, 3),
+    ),
+    st.builds(lambda n: done({**CALL, "id": f"fc_{n}"}, n), st.integers(1, 3)),
+    st.builds(
+        lambda text: event(
+            "reasoning_summary_text.delta", item_id="rs", output_index=4, delta=text
+        ),
+        texts,
+    ),
+)
+
+
+@given(st.lists(pieces_of_streams, max_size=10), st.sampled_from(["completed", "incomplete"]))
+def test_a_stream_at_any_cutting_of_its_bytes_is_the_same(items: list[Any], kind: str) -> None:
+    sent = [CREATED, *items, ended(kind)]
+    lines = (b"event: " + item["type"].encode() + b"\r\ndata: " + dumps(item) for item in sent)
+    data = b"\r\n\r\n".join(lines)
+    expected = read(*sent)
+
+    def decoded(cuts: Iterable[bytes]) -> list[Event]:
+        parser, decoder = SseParser(), Decoder(context(A, R))
+        events = [e for cut in cuts for sse in parser.feed(cut) for e in decoder.feed(sse)]
+        events += [e for sse in parser.end() for e in decoder.feed(sse)]
+        return [*events, *decoder.end()]
+
+    assert decoded([data]) == expected
+    assert decoded(data[n : n + 1] for n in range(len(data))) == expected
+
+
+@given(st.lists(pieces_of_streams, min_size=1, max_size=8), st.data())
+def test_a_stream_cut_before_its_last_event_never_ends_well(
+    items: list[Any], data: st.DataObject
+) -> None:
+    length = data.draw(st.integers(0, len(items)))
+    assert isinstance(read(CREATED, *items[:length])[-1], Failure)

@@ -1,0 +1,343 @@
+"""Laws of answers between any two protocols: nothing lost, whole and streamed alike, cut or not.
+
+The official SDKs read what the client gets.
+"""
+
+import json
+from collections.abc import Iterable
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.transform import Translator
+from bridge.transform.context import context
+from bridge.transform.fold import Fold
+from bridge.transform.json_text import dumps, loads
+from bridge.transform.model import (
+    Error,
+    ErrorKind,
+    Protocol,
+    RefusalPart,
+    Response,
+    TextPart,
+    ToolCallPart,
+)
+from bridge.transform.sse import SseEvent, SseParser
+from bridge.transform.translator import CODECS
+from tests.transform.grammar import ENDS_WELL, GRAMMAR
+from tests.transform.sdks import answer_faults, class_for, joined, raised, raised_in, read
+from tests.transform.strategies import ANSWERS, Answer, cut_up
+
+PROTOCOLS = tuple(ANSWERS)
+PAIRS = [pytest.param(*pair, id=" to ".join(pair)) for pair in permutations(PROTOCOLS, 2)]
+# What a client asks whose answers are looked at.
+ASKED: dict[Protocol, dict[str, Any]] = {
+    "anthropic_messages": {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]},
+    "openai_chat": {
+        "messages": [{"role": "user", "content": "hi"}],
+        "stream_options": {"include_usage": True},
+    },
+    "openai_responses": {"input": "hi", "reasoning": {"summary": "auto"}},
+}
+
+
+def exchange(client: Protocol, upstream: Protocol) -> Translator:
+    translator = Translator(client, upstream, model="m", now=1_800_000_000)
+    translator.request(dumps({"model": "the-client's", **ASKED[client]}))
+    return translator
+
+
+def whole(client: Protocol, upstream: Protocol, answer: Answer) -> Any:
+    return loads(exchange(client, upstream).response(dumps(answer.body)))
+
+
+def streamed(client: Protocol, upstream: Protocol, pieces: Iterable[bytes]) -> bytes:
+    translator = exchange(client, upstream)
+    out = [piece for data in pieces for piece in translator.stream(data)]
+    return b"".join([*out, *translator.stream(b"")])
+
+
+def decoded(protocol: Protocol, body: Any) -> Response:
+    fold = Fold()
+    for event in CODECS[protocol].decode_response(body, context(protocol, protocol)):
+        fold.add(event)
+    assert fold.response
+    return fold.response
+
+
+# --- whole answers
+
+
+@pytest.mark.parametrize("client, upstream", PAIRS)
+@given(data=st.data())
+def test_a_whole_answer_keeps_what_was_said_and_counted(
+    client: Protocol, upstream: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[upstream]())
+    told = whole(client, upstream, answer)
+    assert answer_faults(client, told) == set()
+    before, after = decoded(upstream, answer.body), decoded(client, told)
+    assert calls_of(after) == answer.calls
+    if before.finish.reason in ("refusal", "content_filter"):  # whose reason may be told as text
+        assert text_of(after).startswith(text_of(before))
+    else:
+        assert text_of(after) == text_of(before)
+    assert counts_of(after) == counts_of(before)
+    assert after.model == "the-client's"
+
+
+def text_of(answer: Response) -> str:
+    return "".join(p.text for p in answer.parts if isinstance(p, TextPart | RefusalPart))
+
+
+def calls_of(answer: Response) -> list[tuple[str, Any]]:
+    calls = [part for part in answer.parts if isinstance(part, ToolCallPart)]
+    return [(call.name, json.loads(call.arguments)) for call in calls]
+
+
+def counts_of(answer: Response) -> tuple[int, ...]:
+    usage = answer.usage
+    assert usage
+    cached, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+    assert cached + written <= usage.input_tokens
+    assert (usage.reasoning_tokens or 0) <= usage.output_tokens
+    return usage.input_tokens, usage.output_tokens, cached, written, usage.reasoning_tokens or 0
+
+
+@pytest.mark.parametrize("client, upstream", PAIRS)
+@given(data=st.data())
+def test_trap_25_the_reason_to_stop_asks_for_calls_just_where_there_are_some(
+    client: Protocol, upstream: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[upstream]())
+    finish = decoded(client, whole(client, upstream, answer)).finish.reason
+    if finish not in ("length", "content_filter", "refusal"):
+        assert (finish == "tool_calls") is bool(answer.calls)
+
+
+@pytest.mark.parametrize("client, upstream", PAIRS)
+@given(data=st.data())
+def test_trap_44_token_counts_add_up(
+    client: Protocol, upstream: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[upstream]())
+    usage, tokens = whole(client, upstream, answer)["usage"], answer.counts
+    if client == "anthropic_messages":
+        assert usage["input_tokens"] == tokens.fresh
+        assert usage["cache_read_input_tokens"] == tokens.cached
+        assert usage["cache_creation_input_tokens"] == tokens.written
+        assert usage["output_tokens"] == tokens.output
+        return
+    names = ("input", "output") if client == "openai_responses" else ("prompt", "completion")
+    taken, given_out = (usage[f"{name}_tokens"] for name in names)
+    assert (taken, given_out) == (tokens.input, tokens.output)
+    assert usage["total_tokens"] == taken + given_out
+    details = usage[f"{names[0]}_tokens_details"]
+    assert (details["cached_tokens"], details["cache_write_tokens"]) == (
+        tokens.cached,
+        tokens.written,
+    )
+    assert usage[f"{names[1]}_tokens_details"] == {"reasoning_tokens": tokens.thought}
+
+
+# Types of what an answer is made of -> what the SDK makes of them.
+CLASSES: dict[str, str] = {
+    "text": "TextBlock",
+    "thinking": "ThinkingBlock",
+    "redacted_thinking": "RedactedThinkingBlock",
+    "tool_use": "ToolUseBlock",
+    "function": "ChatCompletionMessageFunctionToolCall",
+    "message": "ResponseOutputMessage",
+    "reasoning": "ResponseReasoningItem",
+    "function_call": "ResponseFunctionToolCall",
+}
+
+
+@pytest.mark.parametrize("client, upstream", PAIRS)
+@given(data=st.data())
+def test_the_sdk_reads_each_part_as_what_it_is(
+    client: Protocol, upstream: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[upstream]())
+    body = exchange(client, upstream).response(dumps(answer.body))
+    message = read(client, body)
+    match client:
+        case "anthropic_messages":
+            parts = message.content
+        case "openai_chat":
+            parts = message.choices[0].message.tool_calls or []
+        case _:
+            parts = message.output
+    assert [type(part).__name__ for part in parts] == [CLASSES[part.type] for part in parts]
+
+
+# --- streams
+
+
+@pytest.mark.parametrize("client, upstream", PAIRS)
+@given(data=st.data())
+def test_what_the_sdk_joins_is_the_whole_answer(
+    client: Protocol, upstream: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[upstream]())
+    stream = streamed(client, upstream, [answer.stream])
+    assert comparable(joined(client, stream)) == comparable(whole(client, upstream, answer))
+
+
+# What only a helper adds, and what it does not read.
+HELPERS = {"parsed", "parsed_arguments", "cache_creation"}
+
+
+def comparable(value: Any) -> Any:
+    """Without nulls and the helpers' own; indices of calls are in streams only."""
+    if isinstance(value, dict):
+        added = HELPERS | ({"index"} if "function" in value else set())
+        return {k: comparable(v) for k, v in value.items() if v is not None and k not in added}
+    return [comparable(v) for v in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("client, upstream", PAIRS)
+@given(data=st.data())
+def test_trap_48_any_cutting_of_the_bytes_gives_the_same_bytes(
+    client: Protocol, upstream: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[upstream]())
+    line_end = data.draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
+    stream = answer.stream.replace(b"\n", line_end)
+    told = streamed(client, upstream, [answer.stream])
+    assert streamed(client, upstream, data.draw(cut_up(stream))) == told
+    assert streamed(client, upstream, [stream[n : n + 1] for n in range(len(stream))]) == told
+
+
+@pytest.mark.parametrize("client, upstream", PAIRS)
+@given(data=st.data())
+def test_trap_42_and_47_the_clients_grammar_holds(
+    client: Protocol, upstream: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[upstream]())
+    told = streamed(client, upstream, [answer.stream])
+    GRAMMAR[client](events_of(told))
+    assert ENDS_WELL[client](events_of(told))
+
+
+def events_of(stream: bytes) -> list[SseEvent]:
+    parser = SseParser()
+    return [*parser.feed(stream), *parser.end()]
+
+
+@pytest.mark.parametrize("client, upstream", PAIRS)
+@given(data=st.data())
+def test_trap_46_a_stream_that_was_cut_does_not_end_well(
+    client: Protocol, upstream: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[upstream]())
+    length = data.draw(st.integers(0, len(answer.stream)))
+    told = streamed(client, upstream, [answer.stream[:length]])
+    finished = len(b"".join(answer.events[: answer.finish + 1]).rstrip())
+    assert ENDS_WELL[client](events_of(told)) is (length >= finished)
+    if length < finished:
+        assert raised_in(client, told).message
+
+
+@pytest.mark.parametrize("client, upstream", PAIRS)
+@given(data=st.data())
+def test_trap_45_what_nobody_knows_and_what_comes_late_changes_nothing(
+    client: Protocol, upstream: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[upstream]())
+    events = list(answer.events)
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(events)))
+        events.insert(place, data.draw(st.sampled_from([*NOISE, *UNKNOWN[upstream]])))
+    late = [*events, *answer.events[1:3]]
+    assert spoken(streamed(client, upstream, late)) == spoken(
+        streamed(client, upstream, answer.events)
+    )
+
+
+NOISE = (
+    b": keepalive\n\n",
+    b":\n\n",
+    b"data:\n\n",
+    b"event: odd\n\n",
+    b"id: 1\nretry: 3\n\n",
+    b"\n",
+)
+UNKNOWN: dict[Protocol, tuple[bytes, ...]] = {
+    "anthropic_messages": (
+        b'event: ping\ndata: {"type":"ping"}\n\n',
+        b'event: news\ndata: {"type":"news","index":0}\n\n',
+        b'data: {"type":"content_block_delta","index":0,"delta":{"type":"odd_delta","x":1}}\n\n',
+        b"data: 5\n\n",
+    ),
+    "openai_chat": (
+        b'data: {"id":"","choices":[]}\n\n',
+        b'data: {"object":"odd","x":1}\n\n',
+        b'data: {"choices":[{"index":0,"delta":{"odd":{"x":1}}}]}\n\n',
+        b"data: not JSON\n\n",
+    ),
+    "openai_responses": (
+        b'event: keepalive\ndata: {"type":"keepalive","sequence_number":3}\n\n',
+        b'event: response.odd\ndata: {"type":"response.odd","output_index":0}\n\n',
+        b"data: 5\n\n",
+    ),
+}
+
+
+def spoken(stream: bytes) -> list[SseEvent]:
+    """Without keepalives."""
+    return [e for e in events_of(stream) if e.data is not None and '"type":"ping"' not in e.data]
+
+
+# --- errors
+
+# How each upstream tells an error in the middle of a stream.
+BROKEN: dict[Protocol, bytes] = {
+    "anthropic_messages": b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error",'
+    b'"message":"too busy"}}\n\n',
+    "openai_chat": b'data: {"error":{"message":"too busy","code":"overloaded"}}\n\n',
+    "openai_responses": b'event: error\ndata: {"type":"error","code":"server_error",'
+    b'"message":"too busy","param":null,"sequence_number":9}\n\n',
+}
+
+
+@pytest.mark.parametrize("client, upstream", PAIRS)
+@given(data=st.data())
+def test_trap_46_an_error_anywhere_in_a_stream_is_raised_by_the_sdk(
+    client: Protocol, upstream: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[upstream]())
+    events = answer.events[: data.draw(st.integers(0, answer.finish))]
+    told = streamed(client, upstream, [*events, BROKEN[upstream], *answer.events])
+    assert not ENDS_WELL[client](events_of(told))
+    assert "too busy" in str(raised_in(client, told))
+
+
+STATUSES: dict[ErrorKind, int] = {
+    "invalid_request": 400,
+    "authentication": 401,
+    "permission": 403,
+    "not_found": 404,
+    "rate_limit": 429,
+    "overloaded": 529,
+    "server": 500,
+}
+
+
+@pytest.mark.parametrize("kind", list(STATUSES))
+@pytest.mark.parametrize("client, upstream", PAIRS)
+def test_trap_52_an_errors_meaning_survives(
+    client: Protocol, upstream: Protocol, kind: ErrorKind
+) -> None:
+    error = Error(kind, "no luck today", STATUSES[kind], request_id="req_1")
+    status, body = CODECS[upstream].encode_error(error, context(upstream, upstream))
+    told, answer = exchange(client, upstream).error(status, dumps(body), request_id="req_1")
+    raised_error = raised(client, told, answer, **{"request-id": "req_1", "x-request-id": "req_1"})
+    assert told == (
+        503 if kind == "overloaded" and client != "anthropic_messages" else STATUSES[kind]
+    )
+    assert type(raised_error).__name__ == class_for(client, told)
+    assert "no luck today" in str(raised_error) and raised_error.request_id == "req_1"
