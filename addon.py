@@ -14,11 +14,13 @@ from mitmproxy import ctx, exceptions, http  # noqa: E402
 from mitmproxy.addonmanager import Loader  # noqa: E402
 from mitmproxy.proxy.layer import NextLayer  # noqa: E402
 
+from bridge.aside import Aside  # noqa: E402
 from bridge.config import ConfigError  # noqa: E402
 from bridge.exchange import Exchange  # noqa: E402
 from bridge.mitm import collector, flows, layer  # noqa: E402
 from bridge.mitm.runtime import Runtime, clock, installation_key  # noqa: E402
-from bridge.steps import Done  # noqa: E402
+from bridge.outgoing import Outgoing  # noqa: E402
+from bridge.steps import Done, Reply  # noqa: E402
 from bridge.transform import Protocol  # noqa: E402
 from bridge.watched import Watched  # noqa: E402
 
@@ -26,11 +28,13 @@ from bridge.watched import Watched  # noqa: E402
 class Bridge:
     def __init__(self) -> None:
         self.runtime: Runtime | None = None
-        self.exchanges: dict[str, Exchange] = {}  # by flow id, while the flow lives
+        # by flow id, while the flow lives
+        self.exchanges: dict[str, Exchange] = {}
+        self.asides: dict[str, Aside] = {}
         self.watched: dict[str, Watched] = {}
         self.started = False
         self.resends = layer.is_supported()
-        self.calls = layer.Calls(self._protocol_of, lambda flow: self.exchanges.get(flow.id), clock)
+        self.calls = layer.Calls(self._is_ours, self._driven, clock)
 
     # --- life
 
@@ -78,22 +82,45 @@ class Bridge:
             layer.use_bridge_streams(nextlayer.layer, self.calls)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if self._protocol_of(flow):
+        if self._is_ours(flow):
             flow.request.stream = False  # to be translated, a body has to be whole
 
     async def request(self, flow: http.HTTPFlow) -> None:
+        if not self.runtime or not flows.is_untouched(flow):
+            return
         protocol = self._protocol_of(flow)
-        if not self.runtime or not protocol or not flows.is_untouched(flow):
+        if protocol is None:
+            await self._beside(flow, self.runtime)
             return
         call = flows.call_of(flow, protocol)
         opened = self.runtime.open(call, clock(), resends=self.resends)
         if isinstance(opened, Watched):
             self.watched[flow.id] = opened
             return
-        self.exchanges[flow.id] = opened
-        await self._advance(flow, opened)
-        if isinstance(opened.ending, Done):
-            flow.response = flows.response(opened.ending.reply, flow)
+        await self._start(flow, opened)
+
+    async def _start(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        self.exchanges[flow.id] = exchange
+        await self._advance(flow, exchange)
+        if isinstance(exchange.ending, Done):
+            flow.response = flows.response(exchange.ending.reply, flow)
+
+    async def _beside(self, flow: http.HTTPFlow, runtime: Runtime) -> None:
+        side = flows.side_of(flow, runtime.config.intercept.covers)
+        if side is None:
+            return
+        call = flows.call_of(flow, side.dialect)
+        match runtime.beside(side, call, clock(), resends=self.resends):
+            case Reply() as reply:
+                flow.response = flows.response(reply, flow)
+                flow.comment = f"{side.kind}: answered by the bridge"
+            case Exchange() as exchange:
+                await self._start(flow, exchange)
+            case Aside() as aside:
+                self.asides[flow.id] = aside
+                flows.send(flow, aside.sent)
+            case Outgoing() as sent:
+                flows.send(flow, sent)
 
     async def bridge_next(self, flow: http.HTTPFlow) -> None:
         exchange = self.exchanges.get(flow.id)
@@ -131,8 +158,11 @@ class Bridge:
                 flows.reply_whole(flow, exchange, clock())
             flows.show(flow, exchange.trace)
             flows.hide_credential(flow, exchange)
+        elif aside := self.asides.pop(flow.id, None):
+            flows.end_aside(flow, aside, clock())
 
     def error(self, flow: http.HTTPFlow) -> None:
+        self.asides.pop(flow.id, None)
         opened = self.watched.pop(flow.id, None) or self.exchanges.pop(flow.id, None)
         if opened:
             opened.broke(str(flow.error), clock(), cancelled=flows.client_is_gone(flow))
@@ -144,6 +174,15 @@ class Bridge:
         return (
             flows.protocol_of(flow, self.runtime.config.intercept.covers) if self.runtime else None
         )
+
+    def _is_ours(self, flow: http.HTTPFlow) -> bool:
+        if self.runtime is None:
+            return False
+        covers = self.runtime.config.intercept.covers
+        return (flows.protocol_of(flow, covers) or flows.side_of(flow, covers)) is not None
+
+    def _driven(self, flow: http.HTTPFlow) -> Exchange | Aside | None:
+        return self.exchanges.get(flow.id) or self.asides.get(flow.id)
 
 
 addons = [Bridge()]

@@ -135,6 +135,7 @@ COUNTED: dict[Protocol, frozenset[str]] = {
         """.split()
     ),
 }
+COMPACT = "/v1/responses/compact"
 ESTIMATED = ("x-bridge-estimate", "1")  # a header of answers that nobody has counted
 
 

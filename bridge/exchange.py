@@ -7,6 +7,7 @@ a failure is told in the app's own dialect. Whoever drives it owns the sockets a
 is seconds since the epoch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
 from typing import Protocol as Interface
@@ -18,6 +19,7 @@ from .ledger import Ledger
 from .outgoing import Outgoing, outgoing
 from .routing import Choice, Router, Target, is_failure
 from .steps import AGAIN, WAIT, Done, Reply, Say, Step
+from .store import Store
 from .trace import Trace
 from .transform import CODES, Error, TransformError, Translator, encode_refusal
 from .transform.errors import decode_error
@@ -27,7 +29,9 @@ from .transform.headers import (
     retry_after,
     same_protocol_response_headers,
 )
+from .transform.json_text import Json, dumps
 from .transform.model import ErrorKind
+from .upstream import Upstream
 
 MAX_ROUNDS = 5  # of an upstream that pauses to be continued
 # Seconds of reasoning, or of a call in progress, after which the app gets it: no more failover.
@@ -94,8 +98,9 @@ class Exchange:
     """The life of one call.
 
     `record` is told what became of each attempt at an upstream. `key` seals opaque state, `ledger`
-    keeps it for apps that drop it. `resends` False: there is one attempt and no more, for a driver
-    that cannot try another upstream.
+    keeps it for apps that drop it, `store` the answers that apps may name later. `resends` False:
+    there is one attempt and no more, for a driver that cannot try another upstream. `shape` makes
+    of a whole answer what the app asked for, where that is something else.
     """
 
     def __init__(
@@ -109,12 +114,15 @@ class Exchange:
         key: bytes,
         strict: bool = False,
         ledger: Ledger | None = None,
+        store: Store | None = None,
         resends: bool = True,
+        shape: Callable[[Reply], Reply] | None = None,
         now: float,
     ) -> None:
         self.call, self.route = call, choice.route
         self._router, self._failover, self._record = router, failover, record
-        self._key, self._ledger, self._resends = key, ledger, resends
+        self._key, self._ledger, self._store = key, ledger, store
+        self._resends, self._shape = resends, shape
         self._strict = strict if choice.route.strict is None else choice.route.strict
         idle = Translator(call.protocol, call.protocol, now=now)
         self.trace = Trace(call.protocol, now, call.model, idle, choice.route.name)
@@ -124,6 +132,8 @@ class Exchange:
         self._tried: list[Target] = []
         self._refused: TransformError | None = None
         self._attempt: _Attempt | None = None
+        self._told: Json = None  # the request with all that it names, where that is kept
+        self._remembered = False
         self._rounds = 0
         self._held: list[bytes] = []
         self._begun = False  # the app has the head of a stream
@@ -174,7 +184,7 @@ class Exchange:
             own_host=self.call.addresses(upstream),
         )
         try:
-            body = self.translator.request(self.call.body, self.call.parsed)
+            body = self._request(upstream, now)
             self._refuse_losses(target)
         except TransformError as error:
             self.trace.begin(target.label, now)
@@ -184,6 +194,23 @@ class Exchange:
             self._refused = self._refused or error
             return None
         return self._begin(target, body, now)
+
+    def _request(self, upstream: Upstream, now: float) -> bytes:
+        """The request as the app sent it, with all in it that it only named, if that is here."""
+        call = self.call
+        if self._store is None or call.protocol != "openai_responses":
+            return self.translator.request(call.body, call.parsed)
+        if upstream.protocol == call.protocol and not self._store.has_named(call.parsed, now):
+            return self.translator.request(call.body, call.parsed)  # it keeps its own
+        self._told = told = self._store.expand(call.parsed, now)
+        body = call.body if told is call.parsed else dumps(told)
+        asked = {**call.parsed, "store": self._keeps} if isinstance(told, dict) else None
+        return self.translator.request(body, told, asked)
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether the app may name the answer later, as it may where it does not say."""
+        return self._told is not None and self.call.parsed.get("store") is not False
 
     def _begin(self, target: Target, body: bytes, now: float) -> Outgoing:
         self._rounds += 1
@@ -240,6 +267,8 @@ class Exchange:
             attempt.heard = now
             if attempt.began is None and translator.begun:
                 attempt.began = now
+        if translator.phase == "finished":
+            self._remember(now)
         if self.trace.timing.first_content is None and translator.phase in ACTIONABLE:
             self.trace.timing.first_content = now - self.trace.started
         if not self._committed:
@@ -304,6 +333,7 @@ class Exchange:
         self._end_attempt("ok", now)
         if translator.paused:
             return AGAIN
+        self._remember(now)
         if self._begun:  # early, so there are a head and silence
             return self._say([out], now, over=True)
         return self._reply(reply, now)
@@ -366,9 +396,17 @@ class Exchange:
             self._tell(Answered(status, retry_after(attempt.headers, now), error.kind), now)
         else:
             self._tell(Answered(attempt.status), now)
-        if outcome == "ok" and self._ledger is not None:
-            made = self.translator.turn, self.translator.states
-            self._ledger.record(*made, attempt.target.upstream.name, now)
+
+    def _remember(self, now: float) -> None:
+        """Before the app has all of an answer, for its next request may come at once."""
+        if self._remembered:
+            return
+        self._remembered = True
+        translator, upstream = self.translator, self._under_way.target.upstream
+        if self._ledger is not None:
+            self._ledger.record(translator.turn, translator.states, upstream.name, now)
+        if self._store is not None and self._keeps and (answer := translator.told()) is not None:
+            self._store.record(answer, self._told.get("input"), now)
 
     def _tell(self, outcome: Outcome, now: float) -> None:
         attempt, model = self._under_way, self.call.model
@@ -424,6 +462,8 @@ class Exchange:
         return [*headers, *marks]
 
     def _reply(self, reply: Reply, now: float) -> Step:
+        if self._shape is not None and reply.status < 300:
+            reply = self._shape(reply)
         self.trace.bodies.client_response.add(reply.body)
         self.trace.finish(now)
         return Done(reply)

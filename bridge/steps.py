@@ -1,6 +1,7 @@
 """What a call needs done next, as its exchange says it to whoever owns the sockets."""
 
 from dataclasses import dataclass
+from typing import Protocol as Interface
 
 from .transform.headers import Headers
 
@@ -47,3 +48,41 @@ class Again:
 type Step = Wait | Say | Done | Again
 
 WAIT, AGAIN = Wait(), Again()
+
+
+class Driven(Interface):
+    """What is asked, by whoever owns the sockets, at each thing that happens to an attempt."""
+
+    ending: Step | None  # what the app gets where no attempt is left
+
+    def answered(self, status: int, headers: Headers, now: float) -> bool:
+        """The headers of an answer came. Whether its body is to be taken piece by piece."""
+        ...
+
+    def take(self, data: bytes, now: float) -> Step:
+        """More of an answer that is taken piece by piece, b"" for its end."""
+        ...
+
+    def received(self, now: float) -> None:
+        """More came of a body that is taken whole."""
+        ...
+
+    def whole(self, body: bytes, now: float) -> Step:
+        """An answer came whole."""
+        ...
+
+    def lost(self, reason: str, now: float) -> Step:
+        """The upstream cannot be reached, or the connection to it is gone."""
+        ...
+
+    def wake_at(self) -> float:
+        """When to call `wake`, if nothing happens until then; infinity: never."""
+        ...
+
+    def wake(self, now: float) -> Step:
+        """Time has passed."""
+        ...
+
+    def head(self, now: float) -> Reply:
+        """What stands in front of a stream: status and headers."""
+        ...

@@ -80,6 +80,16 @@ class Store:
         kept = {key: body[key] for key in body if key != "previous_response_id"}
         return {**kept, "input": [*earlier, *items]}
 
+    def has_named(self, body: Json, now: float) -> bool:
+        """Whether something that `body` names is kept here, if not all of it."""
+        if not isinstance(body, dict):
+            return False
+        references = [item["id"] for item in _listed(body.get("input")) if _is_reference(item)]
+        keys = [_item_key(item_id) for item_id in references if isinstance(item_id, str)]
+        if isinstance(body.get("previous_response_id"), str):
+            keys.append(_response_key(body["previous_response_id"]))
+        return any(self._kept.get(key, now) is not None for key in keys)
+
     def _history(self, response_id: str, now: float) -> list[Json]:
         """What the model was told up to this answer, and the answer."""
         found = self._found(response_id, now)

@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from math import inf
 
 from mitmproxy import ctx, http
 from mitmproxy.proxy.mode_specs import ReverseMode
 
+from ..aside import Aside
 from ..call import Call
+from ..endpoints import Side, side
 from ..exchange import Exchange, Failed
 from ..outgoing import Outgoing, without_credential
 from ..steps import Done, Reply, Say
@@ -35,8 +38,24 @@ def protocol_of(flow: http.HTTPFlow, covers: Callable[[str], bool]) -> Protocol 
     protocol = detect(flow.request.method, flow.request.path)
     if protocol is None:
         return None
+    return protocol if _is_ours(flow, covers) else None
+
+
+def _is_ours(flow: http.HTTPFlow, covers: Callable[[str], bool]) -> bool:
     reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
-    return protocol if reverse or covers(flow.request.pretty_host) else None
+    return reverse or covers(flow.request.pretty_host)
+
+
+# What paths of the endpoints beside a call have in them; all others are not even looked at.
+SIDE_WORDS = ("/models", "/responses/", "/count_tokens")
+
+
+def side_of(flow: http.HTTPFlow, covers: Callable[[str], bool]) -> Side | None:
+    """The endpoint beside a call that is asked for; None for all other traffic."""
+    request = flow.request
+    if not any(word in request.path for word in SIDE_WORDS) or not _is_ours(flow, covers):
+        return None
+    return side(request.method, request.path, request.headers.items(multi=True))
 
 
 def call_of(flow: http.HTTPFlow, protocol: Protocol) -> Call:
@@ -59,7 +78,8 @@ def send(flow: http.HTTPFlow, outgoing: Outgoing) -> None:
     request.headers = _headers([("Host", upstream.host), *outgoing.headers])
     request.trailers = None
     request.scheme = upstream.scheme
-    request.host, request.port = upstream.host, upstream.port  # these set the Host header as well
+    request.data.host = upstream.host
+    request.port = upstream.port  # this sets the Host header as well
     request.path = outgoing.path
     request.content = outgoing.body
 
@@ -143,6 +163,18 @@ def reply_whole(flow: http.HTTPFlow, exchange: Exchange, now: float) -> None:
     step = step if isinstance(step, Done) else exchange.exhausted(now)
     if isinstance(step, Done):
         flow.response = response(step.reply, flow)
+
+
+def end_aside(flow: http.HTTPFlow, aside: Aside, now: float) -> None:
+    """The answer of an endpoint beside the call, and what is shown of it."""
+    assert flow.response
+    if aside.wake_at() < inf:  # nobody has made the app's answer yet
+        step = aside.whole(reply_of(flow.response).body, now)
+        if isinstance(step, Done):
+            flow.response = response(step.reply, flow)
+    upstream = aside.sent.upstream.name
+    flow.comment = f"{flow.request.path.rpartition('/')[2]} -> {upstream}"
+    flow.request.headers = _headers(without_credential(list(flow.request.headers.items(True))))
 
 
 # --- what people see

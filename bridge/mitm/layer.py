@@ -47,8 +47,7 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
-from ..exchange import Exchange
-from ..steps import WAIT, Again, Done, Say, Step, Wait
+from ..steps import WAIT, Again, Done, Driven, Say, Step, Wait
 from . import flows
 from .encoding import Decode, decoder
 
@@ -77,7 +76,7 @@ class Calls:
     """What a stream asks the addon."""
 
     is_ours: Callable[[http.HTTPFlow], object]
-    exchange_of: Callable[[http.HTTPFlow], Exchange | None]
+    exchange_of: Callable[[http.HTTPFlow], Driven | None]
     clock: Callable[[], float]
 
 
@@ -88,7 +87,7 @@ class BridgeStream(HttpStream):
 
     def __init__(self, context: Any, stream_id: int) -> None:
         super().__init__(context, stream_id)
-        self._exchange: Exchange | None = None
+        self._exchange: Driven | None = None
         self._attempt = stream_id  # the number of the attempt under way
         self._attempts = 0
         self._connecting: _Connect | None = None
@@ -222,7 +221,7 @@ class BridgeStream(HttpStream):
             gone = RequestProtocolError(self._attempt, "given up", ErrorCode.CANCEL)
             yield SendHttp(gone, server)
 
-    def _answer(self, exchange: Exchange, event: events.Event) -> Commands:
+    def _answer(self, exchange: Driven, event: events.Event) -> Commands:
         """Something of the answer to the attempt under way."""
         now = self._now
         match event:

@@ -9,15 +9,20 @@ import logging
 import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from ..aside import Aside, Desk, refused
 from ..call import Call
 from ..config import Config, ConfigError, load
+from ..endpoints import Side
 from ..exchange import Exchange
 from ..health import Outcome
 from ..ledger import Ledger
 from ..outgoing import Outgoing
-from ..routing import Router, Target
+from ..routing import Choice, Router, Target
+from ..steps import Reply
+from ..store import Store
 from ..transform import TransformError
 from ..upstream import Upstream
 from ..watched import Watched
@@ -43,6 +48,7 @@ class Runtime:
         self.config: Config = load(config_path, os.environ)
         self.router = Router(self.config)
         self.ledger = _ledger(self.config, None)
+        self.store = _store(self.config, None)
         self._timers = Timers(self._tick, self._due, self._check)
         self._freed: asyncio.Future[None] | None = None  # a request ended; someone waits for that
         self._tell_warnings()
@@ -58,6 +64,17 @@ class Runtime:
         choice = self.router.candidates(call.facts(self.router.asks), now)
         if choice is None:
             return Watched(call, now)
+        return self._exchange(call, choice, now, resends=resends)
+
+    def _exchange(
+        self,
+        call: Call,
+        choice: Choice,
+        now: float,
+        *,
+        resends: bool,
+        shape: Callable[[Reply], Reply] | None = None,
+    ) -> Exchange:
         return Exchange(
             call,
             choice,
@@ -67,9 +84,29 @@ class Runtime:
             key=self._key,
             strict=self.config.strict,
             ledger=self.ledger,
+            store=self.store,
             resends=resends,
+            shape=shape,
             now=now,
         )
+
+    def beside(
+        self, side: Side, call: Call, now: float, *, resends: bool
+    ) -> Reply | Aside | Exchange | Outgoing | None:
+        """What becomes of a request to an endpoint beside the call; None: it passes untouched."""
+        desk = Desk(self.router, self.store, self._key, self.config.failover.first_byte_timeout)
+        choice = desk.choice(side, call, now)
+        if choice is None:
+            return None
+        if side.kind != "compact":
+            return desk.answer(side, call, choice, now)
+        try:
+            compact = desk.compact(call, choice, now)
+        except TransformError as error:
+            return refused(side, error)
+        if isinstance(compact, Outgoing):
+            return compact
+        return self._exchange(compact.call, choice, now, resends=resends, shape=compact.shape)
 
     async def advance(self, exchange: Exchange) -> Outgoing | None:
         """The next attempt's request; None: `exchange.ending` is what the app gets instead."""
@@ -125,6 +162,7 @@ class Runtime:
         router.carry_over(self.router, clock())
         self.config, self.router = config, router
         self.ledger = _ledger(config, self.ledger)
+        self.store = _store(config, self.store)
         self._timers.stop()
         self._timers.start()
         logger.info("bridge: %s was read again", self._path.name)
@@ -148,6 +186,13 @@ def _ledger(config: Config, before: Ledger | None) -> Ledger | None:
     if config.ledger is None:
         return None
     return before.resized(config.ledger) if before else Ledger(config.ledger)
+
+
+def _store(config: Config, before: Store | None) -> Store | None:
+    """As the ledger."""
+    if config.store is None:
+        return None
+    return before.resized(config.store) if before else Store(config.store)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -102,21 +102,23 @@ class Translator:
         """What to join to the upstream's base URL."""
         return self._upstream.PATH
 
-    def request(self, body: bytes, parsed: Json = None) -> bytes:
-        """The upstream's request body. `parsed` is `body` as JSON, where the caller has it.
+    def request(self, body: bytes, parsed: Json = None, asked: Json = None) -> bytes:
+        """The upstream's request body. `parsed` is `body` as JSON, where the caller has it; `asked`
+        is what the client sent where that is not the same, for what an answer repeats of it.
 
         TransformError names the place in the client's body and what is wrong there.
         """
         if parsed is None:
             parsed = _parse(body)
-        asked = parsed.get("model") if isinstance(parsed, dict) else None
-        if self._ctx.model and isinstance(asked, str) and asked != self._ctx.model:
-            self._asked = asked
+        model = parsed.get("model") if isinstance(parsed, dict) else None
+        if self._ctx.model and isinstance(model, str) and model != self._ctx.model:
+            self._asked = model
         if self._same:
-            self._ctx.raw = parsed
+            self._ctx.raw = parsed if asked is None else asked
             body = self._without_foreign_state(body, parsed)
             return splice(body, ("model",), self._ctx.model) if self._asked else body
-        self._ctx.request = request = self._client.decode_request(parsed, self._ctx)
+        request = self._client.decode_request(parsed, self._ctx)
+        self._ctx.request = request if asked is None else replace(request, raw=asked)
         self._history = request.messages
         if self._ledger is not None:
             request = recalled(request, self._ledger, self._ctx)
@@ -237,6 +239,13 @@ class Translator:
             return None
         *_, before = digests(self._history)
         return Turn(keys_of(made.told.response.parts, before, self._ctx.upstream_id), made.turn)
+
+    def told(self) -> Json:
+        """The whole answer as the client knows it, in its protocol; None before its end."""
+        made = self._made
+        if made is None or made.told.response is None:
+            return None
+        return self._client.encode_response(made.told.response, self._ctx)
 
     @property
     def states(self) -> list[str]:

@@ -6,10 +6,14 @@ from mitmproxy import flow, http
 from mitmproxy.proxy import mode_specs
 from mitmproxy.test import tflow, tutils
 
+from bridge.aside import Aside
 from bridge.config import parse
-from bridge.exchange import Exchange, Outgoing, Reply
+from bridge.exchange import Exchange
 from bridge.mitm import flows
+from bridge.outgoing import Outgoing
 from bridge.routing import Router
+from bridge.steps import Reply
+from bridge.watched import Watched
 
 CONFIG = """
 upstreams:
@@ -36,11 +40,22 @@ def call(
     return made
 
 
-def exchange_of(made: http.HTTPFlow, routed: bool = True) -> Exchange:
-    router = Router(parse(CONFIG if routed else "upstreams: {}\nroutes: []", "c", {}))
-    called = flows.call_of(made, "anthropic_messages")
-    told = lambda *_: None  # noqa: E731
-    return Exchange(called, router, told, key=b"k", strict=False, now=1.0)
+def exchange_of(made: http.HTTPFlow) -> Exchange:
+    """Under way, by a driver that cannot hold an answer back."""
+    config = parse(CONFIG, "c", {})
+    router, called = Router(config), flows.call_of(made, "anthropic_messages")
+    choice = router.candidates(called.facts(router.asks), 1.0)
+    assert choice
+    told = lambda *_, **__: None  # noqa: E731
+    exchange = Exchange(
+        called, choice, router, config.failover, told, key=b"k", resends=False, now=1.0
+    )
+    target = exchange.next_target(1.0)
+    assert target
+    sent = exchange.next_attempt(target, 1.0)
+    assert sent
+    flows.send(made, sent)
+    return exchange
 
 
 def covers(host: str) -> bool:
@@ -96,50 +111,91 @@ def test_the_request_becomes_the_upstreams() -> None:
     }
 
 
-def test_a_reply_replaces_status_headers_and_body() -> None:
+def test_a_reply_in_the_apps_version_of_http() -> None:
     made = call()
-    flows.reply(made, Reply(400, [("content-type", "application/json")], b"{}"))
-    assert made.response
-    made.response.headers["content-encoding"] = "gzip"
-    flows.reply(made, Reply(529, [("retry-after", "3")], b"busy"))
-    assert (made.response.status_code, made.response.content) == (529, b"busy")
-    assert dict(made.response.headers) == {"retry-after": "3", "content-length": "4"}
+    made.request.http_version = "HTTP/2.0"
+    given = flows.response(Reply(529, [("retry-after", "3")], b"busy"), made)
+    assert (given.status_code, given.content, given.http_version) == (529, b"busy", "HTTP/2.0")
+    assert dict(given.headers) == {"retry-after": "3", "content-length": "4"}
 
 
-def streaming(routed: bool, encoding: str = "") -> tuple[http.HTTPFlow, Exchange]:
-    made = call(stream=True)
-    exchange = exchange_of(made, routed)
-    if routed:
-        exchange.next_attempt(1.0)
-    made.response = http.Response.make(200, b"", {"content-encoding": encoding} if encoding else {})
-    exchange.answered(200, 1.0)
-    return made, exchange
+@pytest.mark.parametrize(
+    "version, framing", [("HTTP/1.1", {"transfer-encoding": "chunked"}), ("HTTP/2.0", {})]
+)
+def test_the_head_of_a_stream_has_no_length(version: str, framing: dict[str, str]) -> None:
+    made = call()
+    made.request.http_version = version
+    head = flows.head(Reply(200, [("content-type", "text/event-stream")]), made)
+    assert dict(head.headers) == {"content-type": "text/event-stream", **framing}
+
+
+@pytest.mark.parametrize(
+    "path, host, kind",
+    [
+        ("/v1/models?limit=5", "api.anthropic.com", "models"),
+        ("/v1/messages/count_tokens", "api.anthropic.com", "count"),
+        ("/v1/messages/count_tokens", "other.test", None),
+        ("/v1/messages", "api.anthropic.com", None),
+        ("/v1/files", "api.anthropic.com", None),
+    ],
+)
+def test_endpoints_beside_the_call(path: str, host: str, kind: str | None) -> None:
+    made = call(path, host)
+    made.request.method = "GET" if "models" in path else "POST"
+    side = flows.side_of(made, covers)
+    assert (side.kind if side else None) == kind
+
+
+def test_the_answer_of_an_endpoint_beside_the_call() -> None:
+    made = call("/v1/messages/count_tokens")
+    exchange = exchange_of(made)
+    sent = Outgoing(parse(CONFIG, "c", {}).upstreams["chat"], "/x", [], b"")
+    read = lambda told: Reply(200, [], str(told).encode())  # noqa: E731
+    aside = Aside(sent, read, 1.0, 5.0)
+    aside.answered(200, [], 1.0)
+    made.response = http.Response.make(200, b'{"n": 1}')
+    flows.end_aside(made, aside, 2.0)
+    assert made.response.content == b"{'n': 1}" and made.comment == "completions -> chat"
+    assert made.request.headers["authorization"] == "***" and exchange
+
+
+def test_the_upstreams_key_is_taken_out_of_what_is_shown_and_saved() -> None:
+    made = call()
+    exchange = exchange_of(made)
+    assert made.request.headers["authorization"] == "Bearer key"
+    flows.hide_credential(made, exchange)
+    assert made.request.headers["authorization"] == "***"
 
 
 def test_a_stream_that_cannot_be_decoded_ends_in_the_dialects_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    made, exchange = streaming(routed=True, encoding="gzip")
+    made = call(stream=True)
+    exchange = exchange_of(made)
+    made.response = http.Response.make(200, b"", {"content-encoding": "gzip"})
+    exchange.answered(200, [], 1.0)
     stream = flows.Streamer(made, exchange, lambda: 2.0)
     out = b"".join(stream(b"\x00 this is no gzip" * 9))
-    assert b"event: error" in out
-    assert stream(b"") == [] and exchange.over
+    assert b"event: error" in out and exchange.trace.over
     assert "could not be translated" in caplog.text
+
+
+def watched(encoding: str) -> flows.Watcher:
+    made = call(stream=True)
+    made.response = http.Response.make(200, b"", {"content-encoding": encoding})
+    return flows.Watcher(made, Watched(flows.call_of(made, "openai_chat"), 1.0), lambda: 2.0)
 
 
 def test_a_watched_stream_passes_even_if_it_cannot_be_read(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    made, exchange = streaming(routed=False, encoding="gzip")
-    watch = flows.Watcher(made, exchange, lambda: 2.0)
-    data = b"\x00 this is no gzip" * 9
+    watch, data = watched("gzip"), b"\x00 this is no gzip" * 9
     assert watch(data) == [data] and watch(data) == [data] and watch(b"") == []
     assert caplog.text.count("passes on unseen") == 1
 
 
 def test_a_watched_stream_of_an_unknown_encoding_passes_too() -> None:
-    made, exchange = streaming(routed=False, encoding="sdch")
-    watch = flows.Watcher(made, exchange, lambda: 2.0)
+    watch = watched("sdch")
     assert watch(b"x") == [b"x"] and watch(b"") == []
 
 

@@ -1,14 +1,20 @@
+import asyncio
 import logging
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bridge.call import Call
 from bridge.config import ConfigError
-from bridge.exchange import Call
+from bridge.exchange import Exchange
 from bridge.health import Answered
 from bridge.mitm.runtime import Runtime, clock, installation_key
+from bridge.routing import Target
+from bridge.steps import Done
+from bridge.watched import Watched
 
 CONFIG = """
 upstreams:
@@ -36,18 +42,72 @@ def test_a_wrong_file_is_no_start(path: Path) -> None:
         Runtime(path, b"k")
 
 
+def call(host: str = "h") -> Call:
+    return Call("openai_chat", "https", host, 443, "/v1/chat/completions", (), b'{"model": "m"}')
+
+
+def opened(runtime: Runtime) -> Exchange:
+    exchange = runtime.open(call(), clock(), resends=True)
+    assert isinstance(exchange, Exchange)
+    return exchange
+
+
 def test_changes_of_the_circuit_are_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path.write_text(CONFIG.replace("${NOBODY_SETS_THIS}", "key"))
     runtime = Runtime(path, b"k")
-    runtime.record(runtime.config.upstreams["a"], Answered(429), clock())
+    target = Target(runtime.config.upstreams["a"])
+    runtime.record(target, Answered(429), clock(), started=clock(), model="m")
     assert "a -> b" in caplog.text
 
 
 def test_a_call_is_opened_with_the_configuration_in_force(path: Path) -> None:
     runtime = Runtime(path, b"k")
-    call = Call("openai_chat", "https", "h", 443, "/v1/chat/completions", (), b'{"model": "m"}')
-    exchange = runtime.open(call, clock())
-    assert exchange.choice and exchange.choice.upstreams[0].name == "a"
+    assert opened(runtime).route.upstreams[0].name == "a"
+    path.write_text(CONFIG.replace("routes:", "routes: [] #"))
+    assert isinstance(Runtime(path, b"k").open(call(), clock(), resends=True), Watched)
+
+
+ONE_AT_A_TIME = CONFIG.replace("/v1'}", "/v1', max_in_flight: 1, queue: QUEUE}")
+
+
+def test_a_request_waits_for_its_turn(path: Path) -> None:
+    path.write_text(ONE_AT_A_TIME.replace("QUEUE", "10s"))
+    runtime = Runtime(path, b"k")
+
+    async def story() -> None:
+        first, second = opened(runtime), opened(runtime)
+        assert await runtime.advance(first)
+        waiting = asyncio.create_task(runtime.advance(second))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        first.broke("gone", clock(), cancelled=True)
+        sent = await asyncio.wait_for(waiting, 5)
+        assert sent and sent.upstream.name == "a"
+
+    asyncio.run(story())
+
+
+def test_a_request_that_waited_too_long_goes_elsewhere_or_is_told(path: Path) -> None:
+    path.write_text(ONE_AT_A_TIME.replace("QUEUE", "10ms"))
+    runtime = Runtime(path, b"k")
+
+    async def story() -> None:
+        first, second = opened(runtime), opened(runtime)
+        await runtime.advance(first)
+        assert await runtime.advance(second) is None
+        assert isinstance(second.ending, Done) and second.ending.reply.status == 503
+        assert second.trace.attempts[0].outcome == "busy"
+
+    asyncio.run(story())
+
+
+def test_what_is_malformed_is_refused(path: Path) -> None:
+    runtime = Runtime(path, b"k")
+    bad = replace(call(), body=b"{")
+    exchange = runtime.open(bad, clock(), resends=True)
+    assert isinstance(exchange, Exchange)
+    assert asyncio.run(runtime.advance(exchange)) is None
+    assert isinstance(exchange.ending, Done) and exchange.ending.reply.status == 400
 
 
 def test_the_key_of_an_installation_is_made_once_and_for_its_owner(tmp_path: Path) -> None:

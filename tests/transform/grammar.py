@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from bridge.transform.model import Protocol
@@ -38,7 +39,7 @@ def assert_messages(events: Events) -> None:
     assert ending["delta"]["stop_reason"] and ending["usage"]["output_tokens"] >= 0
     assert all(payload["type"] in BLOCK_EVENTS for payload in blocks)
     starts = [n for n, p in enumerate(blocks) if p["type"] == "content_block_start"]
-    for index, (begin, end) in enumerate(zip(starts, [*starts[1:], len(blocks)], strict=True)):
+    for index, (begin, end) in enumerate(pairwise([*starts, len(blocks)])):
         assert_block(index, blocks[begin:end])
     assert starts[:1] == [0] or not blocks
 

@@ -192,8 +192,10 @@ HELPERS = {"parsed", "parsed_arguments", "cache_creation"}
 
 
 def comparable(value: Any) -> Any:
-    """Without nulls and the helpers' own; indices of calls are in streams only."""
+    """Without nulls, the spaces in arguments and the helpers' own; only streams have indices."""
     if isinstance(value, dict):
+        if "arguments" in value:
+            value = {**value, "arguments": json.loads(value["arguments"])}
         added = HELPERS | ({"index"} if "function" in value else set())
         return {k: comparable(v) for k, v in value.items() if v is not None and k not in added}
     return [comparable(v) for v in value] if isinstance(value, list) else value

@@ -84,7 +84,8 @@ class Decoder:
         try:
             payload = loads(event.data)
         except ValueError:
-            if event.data.strip() == "[DONE]":  # of gateways that speak OpenAI's protocols too
+            # of gateways that speak OpenAI's protocols too; or cut off, when all has been said
+            if event.data.strip() == "[DONE]" or self._ended:
                 return []
             return self._fail(Error("server", "the upstream sent an event that is not JSON", 502))
         return self.feed_json(payload, event.event) if isinstance(payload, dict) else []

@@ -31,15 +31,30 @@ def states(body: Json) -> Iterator[str]:
 def without_state(body: Json, *, bare: bool, ctx: Context) -> Json:
     """`body` without our envelopes, and with `bare` without everybody's state; notes for each."""
     dropped = set()
+    told: dict[int, Json] = {}
     for n, item in _items(body):
         hosted = bare and _is_hosted(item)
-        if hosted or (_is_stateful(item) and (bare or is_sealed(state_of(item)))):
+        if (summary := _own_summary(item, n, ctx)) is not None:
+            told[n] = summary
+        elif hosted or (_is_stateful(item) and (bare or is_sealed(state_of(item)))):
             dropped.add(n)
             code = "hosted_output_dropped" if hosted else "opaque_foreign"
             ctx.notes.add(code, f"input[{n}]", "another upstream made it")
-    if not dropped:
+    if not (dropped or told):
         return body
-    return {**body, "input": [item for n, item in enumerate(body["input"]) if n not in dropped]}
+    left = [told.get(n, item) for n, item in enumerate(body["input"]) if n not in dropped]
+    return {**body, "input": left}
+
+
+def _own_summary(item: Json, n: int, ctx: Context) -> Json | None:
+    """A summary that was made here stands for what came before it, so a user tells it."""
+    sealed = item.get("encrypted_content")
+    if item.get("type") != "compaction" or not is_sealed(sealed):
+        return None
+    native = ctx.unseal(sealed, f"input[{n}].encrypted_content")
+    text = native.blocks[0].get("content") if native and native.blocks else None
+    is_text = isinstance(text, str)
+    return {"type": "message", "role": "user", "content": text} if is_text else None
 
 
 def _items(body: Json) -> Iterator[tuple[int, Json]]:

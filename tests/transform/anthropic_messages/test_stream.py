@@ -183,6 +183,11 @@ BY_CODE = {**FULL_CALL, "caller": {"type": "code_execution_20260120", "tool_id":
         ),
         pytest.param([START, *HI, message_delta()], [BEGUN, *SAID_HI, ENDED], id="no message_stop"),
         pytest.param(
+            [START, *HI, message_delta(), SseEvent("message_stop", '{"type":"mess')],
+            [BEGUN, *SAID_HI, ENDED],
+            id="half a message_stop",
+        ),
+        pytest.param(
             [START, *HI[:2], message_delta(), STOP], [BEGUN, *SAID_HI, ENDED], id="no block_stop"
         ),
         pytest.param(

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from bridge.transform.context import context
+from bridge.transform.envelope import seal
+from bridge.transform.model import Native
 from bridge.transform.openai_responses.state import states, without_state
 
 R = "openai_responses"
@@ -47,3 +49,22 @@ def test_what_is_left(items: Any, bare: bool, kept: Any, codes: list[str]) -> No
     ctx = context(R, R)
     assert without_state({"input": [USER, *items]}, bare=bare, ctx=ctx) == {"input": [USER, *kept]}
     assert [note.code for note in ctx.notes] == codes
+
+
+def sealed(*blocks: Any) -> dict[str, Any]:
+    state = seal(Native(R, blocks), b"\0")
+    return {"type": "compaction", "encrypted_content": state}
+
+
+def test_a_summary_of_ours_is_told_by_the_user() -> None:
+    given = {"input": [USER, sealed({"type": "compaction", "content": "so far"}), SAID]}
+    told = {"type": "message", "role": "user", "content": "so far"}
+    ctx = context(R, R)
+    assert without_state(given, bare=True, ctx=ctx) == {"input": [USER, told, SAID]}
+    assert len(ctx.notes) == 0
+
+
+@pytest.mark.parametrize("item", [sealed(), sealed({"type": "reasoning"})])
+def test_what_is_sealed_and_no_summary_goes(item: Any) -> None:
+    kept = without_state({"input": [USER, item]}, bare=False, ctx=context(R, R))
+    assert kept == {"input": [USER]}

@@ -1,6 +1,6 @@
 """What requests and answers of every protocol are made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -104,7 +104,7 @@ class Answer:
     whole, `calls` what it asks the client to run."""
 
     body: Body
-    events: list[bytes]
+    events: list[bytes] = field(repr=False)
     finish: int
     calls: list[tuple[str, Body]]
     counts: Counts

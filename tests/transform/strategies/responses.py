@@ -185,6 +185,8 @@ def responses_answers(draw: st.DrawFn, names: st.SearchStrategy[str] = NAMES) ->
         _answer_item(draw, kind, f"{index}", ids, names)
         for index, kind in enumerate(draw(some(kinds, 5)))
     ]
+    if items and items[-1]["type"] == "message" and rarely(draw):
+        items[-1]["content"] = [{"type": "refusal", "refusal": draw(TEXTS)}]
     told = [
         (item["name"], json.loads(item["arguments"]))
         for item in items
@@ -230,11 +232,9 @@ def _answer_item(
                 "encrypted_content": draw(NAMES),
             }
         case "message":
-            said: Body = {"type": "output_text", "text": draw(TEXTS), "annotations": []}
-            refusal = {"type": "refusal", "refusal": draw(TEXTS)}
-            part = refusal if rarely(draw) else {**said, "logprobs": []}
+            said = {"type": "output_text", "text": draw(TEXTS), "annotations": [], "logprobs": []}
             head = {"type": kind, "id": f"msg_{id}", "role": "assistant", "status": "completed"}
-            return {**head, "content": [part]}
+            return {**head, "content": [said]}
         case _:
             call = {"call_id": ids.take("call_"), "name": draw(names)}
             arguments = json.dumps(draw(OBJECTS))

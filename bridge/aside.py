@@ -1,0 +1,231 @@
+"""The endpoints beside the call itself, answered here or by an upstream that is asked for it.
+
+In: an app's request to one of them, and the route that its calls take. Out: the answer, or one
+request to an upstream and, of what that says, the answer. An app whose calls go to its own host as
+they are has these endpoints there, and nothing here touches them. Hard part: counting has to give a
+number whatever happens, for an app that gets none runs into the end of its model's window.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import inf
+
+from . import endpoints
+from .call import Call
+from .compaction import compact_answer, compact_request
+from .endpoints import Side
+from .estimate import estimate_tokens
+from .outgoing import Outgoing, outgoing
+from .routing import Choice, Router, Target
+from .steps import WAIT, Done, Reply, Step
+from .store import Store
+from .transform import Error, Protocol, TransformError, Translator, encode_refusal
+from .transform.envelope import seal
+from .transform.headers import Headers
+from .transform.json_text import Json, dumps, loads
+from .transform.model import Native
+
+JSON: Headers = [("content-type", "application/json")]
+# Routes are made for calls; the endpoints beside them go where a call of their dialect would.
+PATHS: dict[Protocol, str] = {
+    "anthropic_messages": "/v1/messages",
+    "openai_chat": "/v1/chat/completions",
+    "openai_responses": "/v1/responses",
+}
+
+
+class Aside:
+    """One request to an upstream, and `read`, which makes the app's answer of what it says.
+
+    `read` gets None where nothing came in `patience` seconds, or nothing that was an answer.
+    """
+
+    def __init__(
+        self, sent: Outgoing, read: Callable[[Json], Reply], now: float, patience: float
+    ) -> None:
+        self.sent = sent
+        self.ending: Step | None = None
+        self._read, self._deadline, self._status = read, now + patience, 0
+
+    def answered(self, status: int, headers: Headers, now: float) -> bool:
+        self._status = status
+        return False
+
+    def received(self, now: float) -> None:
+        """More of the body came."""
+
+    def take(self, data: bytes, now: float) -> Step:
+        return WAIT
+
+    def whole(self, body: bytes, now: float) -> Step:
+        try:
+            return self._end(loads(body) if self._status == 200 else None)
+        except ValueError:
+            return self._end(None)
+
+    def lost(self, reason: str, now: float, *, outcome: str = "") -> Step:
+        return self._end(None)
+
+    def _end(self, told: Json) -> Step:
+        self._deadline = inf
+        return Done(self._read(told))
+
+    def wake_at(self) -> float:
+        return self._deadline
+
+    def wake(self, now: float) -> Step:
+        return self._end(None) if now >= self._deadline else WAIT
+
+    def head(self, now: float) -> Reply:
+        return Reply(200, JSON)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A call in place of the app's, and what makes of its answer the one that the app asked for."""
+
+    call: Call
+    shape: Callable[[Reply], Reply]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What answers are made from. `patience`: seconds that an upstream may take."""
+
+    router: Router
+    store: Store | None
+    key: bytes
+    patience: float
+
+    def choice(self, side: Side, call: Call, now: float) -> Choice | None:
+        """The route that calls of this dialect take; None where they go to the app's own host."""
+        for protocol in _protocols(side):
+            asked = replace(call, protocol=protocol, path=PATHS[protocol])
+            choice = self.router.candidates(asked.facts(self.router.asks), now)
+            if choice is not None:
+                first = choice.upstreams[0]
+                own = call.addresses(first) and first.protocol in _protocols(side)
+                return None if own else choice
+        return None
+
+    def answer(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+        """None: the app's own host is to answer."""
+        try:
+            return ANSWERS[side.kind](self, side, call, choice, now)
+        except TransformError as error:
+            return refused(side, error)
+
+    # --- models
+
+    def models(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+        return _reply(endpoints.models(choice.route.upstreams, side.dialect))
+
+    def model(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+        found = endpoints.model(choice.route.upstreams, side.dialect, side.id)
+        return refused(side, endpoints.unknown(side)) if found is None else _reply(found)
+
+    # --- counting
+
+    def count(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+        upstream = choice.upstreams[0]
+        path = endpoints.count_path(upstream.protocol)
+        if call.fault is not None:
+            raise call.fault
+        asked = self._expanded(call, now)
+
+        def read(told: Json) -> Reply:
+            counted = endpoints.count_of(told)
+            if counted is not None:
+                return _reply(endpoints.count_answer(side.dialect, counted))
+            guess = estimate_tokens(side.dialect, asked)
+            return _reply(endpoints.count_answer(side.dialect, guess), [endpoints.ESTIMATED])
+
+        if path is None:
+            return read(None)
+        model = upstream.model_for(call.model)
+        translator = Translator(
+            side.dialect, upstream.protocol, model, upstream.profile, key=self.key, now=now
+        )
+        told = loads(translator.request(dumps(asked), asked))
+        body = dumps(endpoints.count_request(upstream.protocol, told))
+        sent = outgoing(call, Target(upstream), path, body)
+        return Aside(sent, read, now, self.patience)
+
+    def _expanded(self, call: Call, now: float) -> Json:
+        if self.store is None or call.protocol != "openai_responses":
+            return call.parsed
+        return self.store.expand(call.parsed, now)
+
+    # --- stored answers
+
+    def stored(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+        if (error := endpoints.refusal(side)) is not None:
+            return refused(side, error)
+        found = None if self.store is None else _stored(self.store, side, now)
+        if found is not None:
+            return _reply(found)
+        if any(u.protocol == side.dialect and call.addresses(u) for u in choice.route.upstreams):
+            return None
+        return refused(side, endpoints.unknown(side))
+
+    # --- compaction
+
+    def compact(self, call: Call, choice: Choice, now: float) -> Outgoing | Summary:
+        """For an upstream that compacts by itself its request, else a call for a summary."""
+        if call.fault is not None:
+            raise call.fault
+        told, upstream = self._expanded(call, now), choice.upstreams[0]
+        if upstream.protocol == call.protocol:
+            return outgoing(call, Target(upstream), endpoints.COMPACT, dumps(told))
+        body = dumps(compact_request(told))
+
+        def shape(reply: Reply) -> Reply:
+            made = compact_answer(loads(reply.body), told.get("input"), self._seal)
+            if isinstance(made, Error):
+                status, error = encode_refusal(call.protocol, made)
+                return Reply(status, JSON, error)
+            return replace(reply, body=dumps(made))
+
+        return Summary(replace(call, path=PATHS[call.protocol], body=body), shape)
+
+    def _seal(self, native: Native) -> str | None:
+        return seal(native, self.key)
+
+
+def _protocols(side: Side) -> tuple[Protocol, ...]:
+    """Lists of models are the same for both of OpenAI's."""
+    both = side.kind in ("models", "model") and side.dialect != "anthropic_messages"
+    return ("openai_responses", "openai_chat") if both else (side.dialect,)
+
+
+def _stored(store: Store, side: Side, now: float) -> Json | None:
+    match side.kind:
+        case "response":
+            return store.response(side.id, now)
+        case "input_items":
+            return store.input_items(side.id, now, side.query)
+        case _:
+            return endpoints.deleted(side.id) if store.delete(side.id) else None
+
+
+def _reply(body: Json, headers: Headers = []) -> Reply:  # noqa: B006 (it is only read)
+    return Reply(200, [*JSON, *headers], dumps(body))
+
+
+def refused(side: Side, error: Error | TransformError) -> Reply:
+    """An error of the bridge's own, in the app's dialect."""
+    status, body = encode_refusal(side.dialect, error)
+    return Reply(status, JSON, body)
+
+
+type _Answer = Callable[[Desk, Side, Call, Choice, float], Reply | Aside | None]
+
+ANSWERS: dict[str, _Answer] = {
+    "models": Desk.models,
+    "model": Desk.model,
+    "count": Desk.count,
+    "response": Desk.stored,
+    "input_items": Desk.stored,
+    "delete": Desk.stored,
+    "cancel": Desk.stored,
+}

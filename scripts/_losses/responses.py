@@ -1,0 +1,224 @@
+"""What apps that speak Responses send."""
+
+from .chat import BOUNDED, MAP, TREE, data
+from .messages import CLOSED, DATA, OPEN
+from .specimen import Json, Specimen, Specimens
+
+HI = {"role": "user", "content": "Hi"}
+LEAST: Json = {"model": "gpt-6.2-sol", "input": "Hi"}
+ANSWER = {"role": "assistant", "content": "Yes."}
+CALL = {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}
+
+
+def items(*given: Json) -> Specimen:
+    return Specimen({"input": list(given)})
+
+
+def told(*parts: Json) -> Specimen:
+    return items({"role": "user", "content": list(parts)})
+
+
+def did(*given: Json) -> Specimen:
+    """The model, in an earlier answer."""
+    return items(HI, *given, ANSWER, HI)
+
+
+def gave(output: Json) -> Specimen:
+    """A tool, to a call."""
+    return items(HI, CALL, {"type": "function_call_output", "call_id": "call_1", "output": output})
+
+
+def offers(*tools: Json, **fields: Json) -> Specimen:
+    return Specimen({"tools": list(tools), **fields})
+
+
+def function(schema: Json = OPEN, name: str = "look", **fields: Json) -> Json:
+    return {"type": "function", "name": name, "parameters": schema, **fields}
+
+
+def namespace(name: str, *tools: Json) -> Json:
+    return {"type": "namespace", "name": name, "description": "", "tools": list(tools)}
+
+
+def schema(schema: Json) -> Specimen:
+    return Specimen({"text": {"format": {"type": "json_schema", "name": "a", "schema": schema}}})
+
+
+def reasons(*, older: bool = False, **fields: Json) -> Specimen:
+    return Specimen({"reasoning": fields}, older)
+
+
+def picture(**fields: Json) -> Json:
+    return {"type": "input_image", "detail": "auto", **fields}
+
+
+SEARCH = {"type": "web_search"}
+GRAMMAR = {"type": "grammar", "syntax": "lark", "definition": 'start: "a"'}
+SERVER = {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.example"}
+LATE = {"type": "additional_tools", "role": "developer", "tools": [function()]}
+
+SPECIMENS: Specimens = {
+    "limits and sampling": {
+        "`max_output_tokens`": Specimen({"max_output_tokens": 50}),
+        "`prewarm`, which fills the cache": Specimen({"prompt_cache_options": {"prewarm": True}}),
+        "`temperature`": Specimen({"temperature": 0.5}),
+        "`temperature` for an older model": Specimen({"temperature": 0.5}, older=True),
+        "`top_logprobs`": Specimen(
+            {"top_logprobs": 3, "include": ["message.output_text.logprobs"]}
+        ),
+        "`truncation: auto`": Specimen({"truncation": "auto"}),
+    },
+    "reasoning": {
+        "`effort`": reasons(effort="high"),
+        "`effort: minimal`": reasons(effort="minimal"),
+        "`effort: none`": reasons(effort="none"),
+        "`summary`": reasons(summary="auto"),
+        "`mode: pro`, `context`": reasons(mode="pro", context="all_turns"),
+        "`effort` changed on the way": items(
+            HI, {"type": "configuration_update", "reasoning": {"effort": "low"}}
+        ),
+    },
+    "system text": {
+        "`instructions`, developer messages": Specimen(
+            {
+                "instructions": "Be brief.",
+                "input": [{"role": "developer", "content": "Be kind."}, HI],
+            }
+        ),
+        "behind the first message": items(HI, {"role": "developer", "content": "Be brief."}),
+        "between two of the user's": items(HI, {"role": "developer", "content": "Be brief."}, HI),
+        "alone": items({"role": "developer", "content": "Be brief."}),
+    },
+    "content": {
+        "text": told({"type": "input_text", "text": "Hi"}),
+        "images": told(picture(image_url=data("image/png"))),
+        "images by `file_id`": told(picture(file_id="file-1")),
+        "images of other types (BMP, TIFF, ...)": told(picture(image_url=data("image/bmp"))),
+        "PDF and text files": told(
+            {"type": "input_file", "filename": "a.pdf", "file_data": data("application/pdf")}
+        ),
+        "files of other types": told(
+            {"type": "input_file", "filename": "a.zip", "file_data": data("application/zip")}
+        ),
+        "files by URL": told({"type": "input_file", "file_url": "https://host.example/a.pdf"}),
+        "files by `file_id`": told({"type": "input_file", "file_id": "file-1"}),
+        "`input_audio`": told(
+            {"type": "input_audio", "input_audio": {"data": DATA, "format": "wav"}}
+        ),
+        "an unknown part": told({"type": "input_hologram"}),
+    },
+    "the conversation so far": {
+        "calls and results": gave("42"),
+        "images in results": gave([picture(image_url=data("image/png"))]),
+        "a call without a result": items(HI, CALL, HI),
+        "a result without a call": items(
+            HI, {"type": "function_call_output", "call_id": "call_9", "output": "42"}
+        ),
+        "a result that names its tool": items(
+            HI, {"type": "function_call_output", "name": "look", "output": "42"}
+        ),
+        "encrypted reasoning of another upstream": did(
+            {"type": "reasoning", "summary": [], "encrypted_content": "gAAAA"}
+        ),
+        "`compaction` of another upstream": did(
+            {"type": "compaction", "encrypted_content": "gAAAA"}
+        ),
+        "calls of hosted tools": did(
+            {"type": "web_search_call", "id": "ws_1", "status": "completed"},
+            {"type": "code_interpreter_call", "id": "ci_1", "status": "completed"},
+        ),
+        "calls of `local_shell`, `shell`, `apply_patch`": items(
+            HI,
+            {
+                "type": "shell_call",
+                "call_id": "call_1",
+                "status": "completed",
+                "action": {"commands": ["ls"]},
+            },
+            {
+                "type": "shell_call_output",
+                "call_id": "call_1",
+                "output": [
+                    {"stdout": "a", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}
+                ],
+            },
+        ),
+        "calls of `computer`": did(
+            {"type": "computer_call", "id": "cu_1", "call_id": "call_1", "action": {}}
+        ),
+        "unknown items": did({"type": "hologram", "id": "h_1"}),
+        "unknown keys of an item": items({"type": "message", **HI, "volume": 11}),
+        "an answer last": items(HI, ANSWER),
+        "`item_reference`": items(HI, {"type": "item_reference", "id": "msg_1"}),
+        "`previous_response_id`, `conversation`": Specimen({"previous_response_id": "resp_1"}),
+        "`prompt`, a template": Specimen({"prompt": {"id": "pmpt_1"}}),
+    },
+    "tools": {
+        "functions, `parallel_tool_calls`": offers(function(), parallel_tool_calls=False),
+        "`strict`": offers(function(CLOSED, strict=True)),
+        "`strict`, rules for numbers or texts": offers(function(BOUNDED, strict=True)),
+        "namespaces": offers(namespace("files", function())),
+        "names that become one": offers(
+            namespace("a", function(name="b__c")), namespace("a__b", function(name="c"))
+        ),
+        "freeform tools": offers({"type": "custom", "name": "run"}),
+        "freeform tools with a grammar": offers(
+            {"type": "custom", "name": "run", "format": GRAMMAR}
+        ),
+        "`local_shell`, `shell`, `apply_patch`": offers(
+            {"type": "local_shell"},
+            {"type": "shell", "environment": {"type": "local"}},
+            {"type": "apply_patch"},
+        ),
+        "tool search by the app": offers(
+            {"type": "tool_search", "execution": "client", "parameters": OPEN}
+        ),
+        "tool search": offers({"type": "tool_search"}, function(defer_loading=True)),
+        "web search": offers(SEARCH),
+        "file search, code interpreter, image generation": offers(
+            {"type": "file_search", "vector_store_ids": ["vs_1"]},
+            {"type": "code_interpreter", "container": {"type": "auto"}},
+            {"type": "image_generation"},
+        ),
+        "`computer`, `shell` in a container": offers(
+            {"type": "computer"}, {"type": "shell", "environment": {"type": "container_auto"}}
+        ),
+        "MCP servers": offers(SERVER),
+        "`max_tool_calls` with web search alone": offers(SEARCH, max_tool_calls=3),
+        "`max_tool_calls` with others": offers(function(), max_tool_calls=3),
+        "`tool_choice`": offers(function(), tool_choice={"type": "function", "name": "look"}),
+        "a hosted tool forced": offers(
+            {"type": "image_generation"}, function(), tool_choice={"type": "image_generation"}
+        ),
+        "`allowed_tools`": offers(
+            function(),
+            function(name="find"),
+            tool_choice={"type": "allowed_tools", "mode": "auto", "tools": [function()]},
+        ),
+        "`additional_tools` at the beginning": items(LATE, HI),
+        "`additional_tools` on the way": items(HI, ANSWER, LATE, HI),
+    },
+    "the form of the answer": {
+        "`json_schema`": schema(CLOSED),
+        "`json_schema`, rules for numbers or texts": schema(BOUNDED),
+        "`json_schema` with any keys": schema(MAP),
+        "`json_schema` that contains itself": schema(TREE),
+        "`json_object`": Specimen({"text": {"format": {"type": "json_object"}}}),
+        "`verbosity`": Specimen({"text": {"verbosity": "low"}}),
+        "`include` of other things": Specimen({"include": ["file_search_call.results"]}),
+    },
+    "the service": {
+        "`background`": Specimen({"background": True}),
+        "`store`": Specimen({"store": True}),
+        "`metadata`": Specimen({"metadata": {"a": "b"}}),
+        "`safety_identifier`": Specimen({"safety_identifier": "u"}),
+        "`prompt_cache_key`": Specimen({"prompt_cache_key": "k"}),
+        "`service_tier`": Specimen({"service_tier": "default"}),
+        "`service_tier: flex`, `priority`": Specimen({"service_tier": "flex"}),
+        "`service_tier: ultrafast`": Specimen({"service_tier": "ultrafast"}),
+        "compaction of the context": Specimen({"context_management": [{"type": "compaction"}]}),
+        "`moderation`": Specimen({"moderation": {"model": "m"}}),
+        "`access_programs`, `image`": Specimen({"access_programs": ["a"]}),
+        "unknown fields": Specimen({"mood": "blue"}),
+    },
+}

@@ -1,0 +1,227 @@
+"""The endpoints beside the call: who answers, what an upstream is asked, what the app gets."""
+
+import json
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+import pytest
+
+from bridge.aside import Aside, Desk, Summary
+from bridge.bounded import Bounds
+from bridge.call import Call
+from bridge.config import parse
+from bridge.endpoints import Side, side
+from bridge.outgoing import Outgoing
+from bridge.routing import Router
+from bridge.steps import WAIT, Done, Reply
+from bridge.store import Store
+from bridge.transform import TransformError
+
+CONFIG = """
+upstreams:
+  chat: {protocol: openai_chat, url: 'https://chat.test/v1', api_key: k, models: {fast: gpt}}
+  claude: {protocol: anthropic_messages, url: 'https://claude.test', api_key: k}
+  openai: {protocol: openai_responses, url: 'https://openai.test/v1', api_key: k}
+  own: {protocol: anthropic_messages, url: 'https://api.anthropic.com'}
+routes: ROUTES
+"""
+ROUTED = "[{upstreams: [NAME]}]"
+VERSION = (("anthropic-version", "2023-06-01"),)
+HI = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+ASKED = {"model": "m", "input": "hi"}
+
+
+def desk(routes: str, store: Store | None = None) -> Desk:
+    router = Router(parse(CONFIG.replace("ROUTES", routes), "c", {}))
+    return Desk(router, store, b"k", 5.0)
+
+
+def asked(method: str, path: str, body: Any = None, claude: bool = False) -> tuple[Side, Call]:
+    headers = VERSION if claude else ()
+    found = side(method, path, headers)
+    assert found
+    content = b"" if body is None else json.dumps(body).encode()
+    call = Call(found.dialect, "https", "api.anthropic.com", 443, path, headers, content)
+    return found, call
+
+
+def answer(made: Desk, *request: Any, **more: Any) -> Any:
+    found, call = asked(*request, **more)
+    choice = made.choice(found, call, 0)
+    assert choice
+    return made.answer(found, call, choice, 0)
+
+
+COUNT = ("POST", "/v1/messages/count_tokens", HI)
+
+
+@pytest.mark.parametrize(
+    "routes, request_, routed",
+    [
+        pytest.param("[]", COUNT, False, id="no route"),
+        pytest.param("[{upstreams: [own, chat]}]", COUNT, False, id="the app's own host"),
+        pytest.param("[{upstreams: [chat, own]}]", COUNT, True, id="another upstream"),
+        pytest.param(
+            "[{match: {protocol: openai_chat}, upstreams: [chat]}]",
+            ("GET", "/v1/models"),
+            True,
+            id="models of either of OpenAI's protocols",
+        ),
+        pytest.param(
+            "[{match: {protocol: openai_responses}, upstreams: [chat]}]",
+            ("GET", "/v1/models"),
+            True,
+            id="models of the other",
+        ),
+        pytest.param(
+            "[{match: {path: /v1/messages}, upstreams: [chat]}]", COUNT, True, id="a route by path"
+        ),
+    ],
+)
+def test_what_passes_untouched(routes: str, request_: Any, routed: bool) -> None:
+    found, call = asked(*request_)
+    assert (desk(routes).choice(found, call, 0) is not None) is routed
+
+
+def read(reply: Any) -> tuple[int, Any]:
+    assert isinstance(reply, Reply)
+    return reply.status, json.loads(reply.body)
+
+
+def test_models() -> None:
+    made = desk("[{upstreams: [chat]}]")
+    assert read(answer(made, "GET", "/v1/models"))[1]["data"][0]["id"] == "fast"
+    assert read(answer(made, "GET", "/v1/models/fast"))[1]["owned_by"] == "chat"
+    status, told = read(answer(made, "GET", "/v1/models/x", claude=True))
+    assert (status, told["error"]["type"]) == (404, "not_found_error")
+
+
+# --- counting
+
+
+@pytest.mark.parametrize(
+    "upstream, path, keys",
+    [
+        ("claude", "/v1/messages/count_tokens", {"model", "messages"}),
+        ("openai", "/v1/responses/input_tokens", {"model", "input"}),
+    ],
+)
+def test_an_upstream_that_counts_is_asked(upstream: str, path: str, keys: set[str]) -> None:
+    aside = answer(desk(ROUTED.replace("NAME", upstream)), *COUNT)
+    assert isinstance(aside, Aside) and aside.sent.path == path
+    assert json.loads(aside.sent.body).keys() == keys
+    assert not aside.answered(200, [], 1.0)
+    step = aside.whole(b'{"input_tokens": 7}', 2.0)
+    assert isinstance(step, Done) and read(step.reply) == (200, {"input_tokens": 7})
+    assert dict(step.reply.headers) == {"content-type": "application/json"}
+    assert aside.wake_at() == inf
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        pytest.param(lambda a: (a.answered(404, [], 1.0), a.whole(b"{}", 2.0))[1], id="404"),
+        pytest.param(lambda a: (a.answered(200, [], 1.0), a.whole(b"<html>", 2.0))[1], id="HTML"),
+        pytest.param(lambda a: (a.answered(200, [], 1.0), a.whole(b"{}", 2.0))[1], id="no number"),
+        pytest.param(lambda a: a.lost("refused", 1.0), id="no connection"),
+        pytest.param(lambda a: a.wake(5.0), id="silence"),
+    ],
+)
+def test_a_number_comes_whatever_happens(happens: Any) -> None:
+    aside = answer(desk(ROUTED.replace("NAME", "claude")), *COUNT)
+    aside.received(0.5)
+    assert aside.take(b"x", 0.5) == WAIT and aside.wake(4.9) == WAIT
+    assert (aside.wake_at(), aside.head(0).status, aside.ending) == (5.0, 200, None)
+    step = happens(aside)
+    assert isinstance(step, Done) and read(step.reply)[1]["input_tokens"] > 0
+    assert dict(step.reply.headers)["x-bridge-estimate"] == "1"
+
+
+def test_where_nobody_counts_it_is_estimated() -> None:
+    reply = answer(desk("[{upstreams: [chat]}]"), "POST", "/v1/responses/input_tokens", ASKED)
+    assert read(reply)[1]["object"] == "response.input_tokens"
+    assert dict(reply.headers)["x-bridge-estimate"] == "1"
+
+
+def test_what_is_malformed_is_told_in_the_dialect() -> None:
+    found, call = asked(*COUNT)
+    made = desk("[{upstreams: [chat]}]")
+    broken = replace(call, body=b"{")
+    choice = made.choice(found, broken, 0)
+    assert choice
+    status, told = read(made.answer(found, broken, choice, 0))
+    assert (status, told["error"]["type"]) == (400, "invalid_request_error")
+
+
+# --- stored answers
+
+RESPONSE = {"id": "resp_1", "object": "response", "output": []}
+
+
+def kept() -> Store:
+    store = Store(Bounds(1 << 20, 60))
+    store.record(RESPONSE, "hi", 0)
+    return store
+
+
+def test_stored_answers() -> None:
+    made = desk("[{upstreams: [chat]}]", kept())
+    assert read(answer(made, "GET", "/v1/responses/resp_1")) == (200, RESPONSE)
+    items = read(answer(made, "GET", "/v1/responses/resp_1/input_items"))[1]
+    assert items["data"][0]["content"] == [{"type": "input_text", "text": "hi"}]
+    assert read(answer(made, "GET", "/v1/responses/resp_1/input_items?limit=0"))[0] == 400
+    assert read(answer(made, "POST", "/v1/responses/resp_1/cancel"))[0] == 400
+    assert read(answer(made, "DELETE", "/v1/responses/resp_1"))[1]["deleted"] is True
+    assert read(answer(made, "DELETE", "/v1/responses/resp_1"))[0] == 404
+    assert read(answer(desk("[{upstreams: [chat]}]"), "GET", "/v1/responses/resp_1"))[0] == 404
+
+
+def test_what_the_apps_own_host_keeps_is_asked_of_it() -> None:
+    own = CONFIG.replace(
+        "anthropic_messages, url: 'https://api.a", "openai_responses, url: 'https://api.a"
+    )
+    router = Router(parse(own.replace("ROUTES", "[{upstreams: [chat, own]}]"), "c", {}))
+    assert answer(Desk(router, kept(), b"k", 5.0), "GET", "/v1/responses/resp_9") is None
+
+
+# --- compaction
+
+COMPACT = ("POST", "/v1/responses/compact", ASKED)
+
+
+def compact(upstream: str, body: Any = ASKED, store: Store | None = None) -> Any:
+    made = desk(ROUTED.replace("NAME", upstream), store)
+    found, call = asked("POST", "/v1/responses/compact", body)
+    choice = made.choice(found, call, 0)
+    assert choice
+    return made.compact(call, choice, 0)
+
+
+def test_an_upstream_of_the_protocol_compacts_by_itself() -> None:
+    sent = compact("openai", {"model": "m", "previous_response_id": "resp_1"}, kept())
+    assert isinstance(sent, Outgoing) and sent.path == "/v1/responses/compact"
+    assert json.loads(sent.body)["input"][0]["content"] == "hi"
+
+
+def test_others_are_asked_for_a_summary() -> None:
+    summary = compact("chat")
+    assert isinstance(summary, Summary) and summary.call.path == "/v1/responses"
+    assert "summary" in json.loads(summary.call.body)["input"][-1]["content"]
+    text = {"type": "output_text", "text": "so far", "annotations": []}
+    message = {"type": "message", "role": "assistant", "content": [text]}
+    told = {"id": "resp_2", "created_at": 1, "output": [message], "usage": None}
+    status, made = read(summary.shape(Reply(200, [], json.dumps(told).encode())))
+    assert made["object"] == "response.compaction"
+    assert made["output"][-1]["encrypted_content"].startswith("brg1.")
+    silent = {**told, "output": []}
+    assert read(summary.shape(Reply(200, [], json.dumps(silent).encode())))[0] == 502
+
+
+def test_what_cannot_be_read_cannot_be_compacted() -> None:
+    made = desk("[{upstreams: [chat]}]")
+    found, call = asked(*COMPACT)
+    choice = made.choice(found, call, 0)
+    assert choice
+    with pytest.raises(TransformError):
+        made.compact(replace(call, body=b"{"), choice, 0)
