@@ -2,12 +2,23 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 
 from .routing import Facts
 from .transform import Protocol, TransformError, traits
-from .transform.json_text import Json, loads
+from .transform.json_text import Json, dumps, loads
 from .upstream import Upstream
 
+# Where agents say which session a call belongs to, the narrowest first.
+SESSION_HEADERS = (
+    "x-claude-code-session-id",
+    "session-id",
+    "session_id",
+    "thread-id",
+    "x-session-id",
+    "x-session-affinity",
+)
+SESSION_FIELDS = ("prompt_cache_key", "conversation")
 BYTES_PER_TOKEN = 3.5  # for the estimate that `tokens_over` goes by
 
 
@@ -54,6 +65,20 @@ class Call:
     def wants_stream(self) -> bool:
         return isinstance(self.parsed, dict) and self.parsed.get("stream") is True
 
+    @cached_property
+    def conversation(self) -> str:
+        """The same for all calls of one conversation, as far as one can tell; it names nobody.
+
+        An app's session where it tells one, else what the conversation began with.
+        """
+        given = {name.lower(): value for name, value in self.headers}
+        session = next((given[name] for name in SESSION_HEADERS if given.get(name)), None)
+        body = self.parsed if isinstance(self.parsed, dict) else {}
+        if session is None:
+            session = next((str(body[key]) for key in SESSION_FIELDS if body.get(key)), None)
+        first = None if session else _first_words(body)
+        return sha256(dumps([self.protocol, session, first])).hexdigest()[:16]
+
     def facts(self, asks: frozenset[str]) -> Facts:
         """What the conditions in `asks` need to know."""
         found = traits(self.protocol, self.parsed) if asks & {"thinking", "has"} else None
@@ -67,3 +92,17 @@ class Call:
             tokens=int(len(self.body) / BYTES_PER_TOKEN),
             has=frozenset(name for name in ("images", "tools") if found and getattr(found, name)),
         )
+
+
+def _first_words(body: Json) -> Json:
+    """What the user said first: the text alone, for apps write the same message in two forms."""
+    turns = body.get("messages", body.get("input"))
+    if not isinstance(turns, list):
+        return turns
+    said = (turn for turn in turns if isinstance(turn, dict) and turn.get("role") == "user")
+    content = next((turn.get("content") for turn in said), None)
+    if not isinstance(content, list):
+        return content
+    return "".join(
+        str(part["text"]) for part in content if isinstance(part, dict) and "text" in part
+    )

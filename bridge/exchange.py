@@ -31,6 +31,7 @@ from .transform.headers import (
 )
 from .transform.json_text import Json, dumps
 from .transform.model import ErrorKind
+from .transform.profile import Profile
 from .upstream import Upstream
 
 MAX_ROUNDS = 5  # of an upstream that pauses to be continued
@@ -134,6 +135,7 @@ class Exchange:
         self._attempt: _Attempt | None = None
         self._told: Json = None  # the request with all that it names, where that is kept
         self._remembered = False
+        self._unbound = False  # the attempt that failed is to be made again, without what failed
         self._rounds = 0
         self._held: list[bytes] = []
         self._begun = False  # the app has the head of a stream
@@ -153,13 +155,15 @@ class Exchange:
         """
         if self.call.fault is not None:
             raise self.call.fault
-        if self.translator.paused:
+        if self.translator.paused or self._unbound:
             return self._under_way.target
         limit = self._failover.max_attempts if self._resends else 1
         late = now - self.trace.started > self._failover.max_time
         if len(self._tried) >= limit or (self._tried and late):
             return None
-        return self._router.pick(self.route, self._tried, now, model=self.call.model)
+        conversation = self.call.conversation if self.route.sticky else ""
+        facts = {"model": self.call.model, "conversation": conversation}
+        return self._router.pick(self.route, self._tried, now, **facts)
 
     def next_attempt(self, target: Target, now: float) -> Outgoing | None:
         """The request for `target`; None when it cannot be said in its protocol.
@@ -176,7 +180,7 @@ class Exchange:
             self.call.protocol,
             upstream.protocol,
             upstream.model_for(self.call.model),
-            upstream.profile,
+            self._profile(upstream),
             upstream_id=upstream.name,
             key=self._key,
             now=now,
@@ -194,6 +198,32 @@ class Exchange:
             self._refused = self._refused or error
             return None
         return self._begin(target, body, now)
+
+    def _profile(self, upstream: Upstream) -> Profile:
+        """The upstream's, but for a conversation that its thinking did not fit once."""
+        self._unbound = False
+        foreign = upstream.protocol == "anthropic_messages" != self.call.protocol
+        if not foreign or self._ledger is None:
+            return upstream.profile
+        known = self._ledger.is_unbound(self.call.conversation)
+        return replace(upstream.profile, drop_unbound=True) if known else upstream.profile
+
+    def _is_unbound(self, error: Error) -> bool:
+        """Thinking in the history that this upstream made and does not accept any more.
+
+        An app that speaks the protocol itself can mend that, and has to know it; for all others it
+        is asked to be dropped, once, and from then on in this conversation.
+        """
+        upstream = self._under_way.target.upstream
+        foreign = upstream.protocol == "anthropic_messages" != self.call.protocol
+        if not foreign or self._ledger is None or "bound to a different" not in error.message:
+            return False
+        if self._ledger.is_unbound(self.call.conversation):
+            return False
+        self._ledger.note_unbound(self.call.conversation)
+        self._tried.pop()
+        self._unbound = True
+        return True
 
     def _request(self, upstream: Upstream, now: float) -> bytes:
         """The request as the app sent it, with all in it that it only named, if that is here."""
@@ -218,7 +248,8 @@ class Exchange:
         self.trace.begin(target.label, now)
         if body is not self.call.body:
             self.trace.bodies.upstream_request.add(body)
-        sent = outgoing(self.call, target, self.translator.path, body)
+        translator = self.translator
+        sent = outgoing(self.call, target, translator.path, body, translator.betas)
         self._attempt = _Attempt(target, sent, now, now)
         self._router.begin(target, now)
         return sent
@@ -375,7 +406,8 @@ class Exchange:
         if reply is None and attempt.status:
             status, told = encode_refusal(self.call.protocol, error)
             reply = Reply(status, self._reply_headers(JSON, now), told)
-        if not connection and not is_failure(error, attempt.target, self._failover):
+        unbound = self._is_unbound(error)
+        if not (connection or unbound or is_failure(error, attempt.target, self._failover)):
             return self._end_with(error, reply, now)
         body = body or self.trace.bodies.upstream_response.content()
         label = attempt.target.label

@@ -4,6 +4,7 @@ Hard part: whose credential goes where. An upstream gets its own, or the app's w
 server the app addressed; nothing of the app's identity goes anywhere else.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .call import Call
@@ -28,15 +29,22 @@ class Outgoing:
     body: bytes
 
 
-def outgoing(call: Call, target: Target, endpoint: str, body: bytes) -> Outgoing:
-    """`body` for `target`; a query of the app's belongs to its protocol and stays within it."""
+def outgoing(
+    call: Call, target: Target, endpoint: str, body: bytes, betas: Sequence[str] = ()
+) -> Outgoing:
+    """`body`, which needs `betas`, for `target`.
+
+    A query of the app's belongs to its protocol and stays within it.
+    """
     upstream = target.upstream
     query = call.path.partition("?")[2] if upstream.protocol == call.protocol else ""
     path = upstream.path_to(endpoint)
-    return Outgoing(upstream, f"{path}?{query}" if query else path, _headers(call, target), body)
+    return Outgoing(
+        upstream, f"{path}?{query}" if query else path, _headers(call, target, betas), body
+    )
 
 
-def _headers(call: Call, target: Target) -> Headers:
+def _headers(call: Call, target: Target, betas: Sequence[str]) -> Headers:
     upstream = target.upstream
     own = call.addresses(upstream)
     keep = own and not upstream.api_keys
@@ -49,6 +57,8 @@ def _headers(call: Call, target: Target) -> Headers:
     given = {name.lower() for name, _ in headers}
     if upstream.protocol == "anthropic_messages" and "anthropic-version" not in given:
         headers.append(("anthropic-version", upstream.anthropic_version))
+    if betas:
+        headers.append(("anthropic-beta", ",".join(betas)))
     return [*headers, *credential(target), *upstream.headers]
 
 

@@ -4,10 +4,10 @@ In: what happened, as it happens. Out: plain data that can be saved with a flow.
 bounded, and never a header, so no credential is in it.
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .transform import CODES, Protocol, Translator
+from .transform import CODES, Protocol, Translator, Usage
 from .upstream import Upstream
 
 # Bytes of each body that are kept.
@@ -122,12 +122,12 @@ class Trace:
             "upstream": self.upstream.protocol if self.upstream else self.client,
             "route": self.route,
             "model": {"asked": self.asked, "used": used or self.asked},
-            "attempts": [asdict(attempt) for attempt in self.attempts],
+            "attempts": [_known(attempt) for attempt in self.attempts],
             "notes": [
                 {**note._asdict(), "severity": CODES[note.code]} for note in translator.notes
             ],
-            "usage": _without_none(asdict(usage)) if usage else {},
-            "timing": _without_none(asdict(self.timing)),
+            "usage": _known(usage) if usage else {},
+            "timing": _known(self.timing),
             "stop": translator.finish_reason or "",
             "bodies": self.bodies.texts(),
         }
@@ -161,5 +161,7 @@ class Trace:
         return ":arrows_counterclockwise:" if len(self.attempts) > 1 else ""
 
 
-def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+def _known(record: Attempt | Timing | Usage) -> dict[str, Any]:
+    """Its fields, but for what is not known."""
+    values = ((name, getattr(record, name)) for name in record.__slots__)
+    return {name: value for name, value in values if value is not None}

@@ -78,3 +78,44 @@ def test_whether_it_was_sent_to_an_upstream_itself(url: str, addressed: bool) ->
     source = f"upstreams: {{a: {{protocol: anthropic_messages, url: '{url}'}}}}"
     upstream = parse(source, "c", {}).upstreams["a"]
     assert call(b"").addresses(upstream) is addressed
+
+
+def hello(*more: Any, **fields: Any) -> bytes:
+    said = {"role": "user", "content": "hello"}
+    return json.dumps({"messages": [said, *more], **fields}).encode()
+
+
+PARTS = [{"type": "text", "text": "hel", "cache_control": {}}, {"type": "text", "text": "lo"}]
+SESSION = (("X-Claude-Code-Session-Id", "s1"), ("x-session-id", "s2"))
+
+
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        pytest.param(
+            call(hello()), call(hello({"role": "assistant", "content": "hi"})), True, id="goes on"
+        ),
+        pytest.param(
+            call(hello()),
+            call(json.dumps({"messages": [{"role": "user", "content": PARTS}]}).encode()),
+            True,
+            id="the same words in two forms",
+        ),
+        pytest.param(call(hello()), call(message()), False, id="other words"),
+        pytest.param(
+            call(hello(), headers=SESSION), call(message(), headers=SESSION), True, id="a session"
+        ),
+        pytest.param(
+            call(hello(), headers=SESSION), call(hello(), headers=SESSION[1:]), False, id="another"
+        ),
+        pytest.param(
+            call(hello(prompt_cache_key="k")), call(hello(prompt_cache_key="l")), False, id="a key"
+        ),
+        pytest.param(
+            call(b'{"input": "hello"}'), call(b'{"input": "hello there"}'), False, id="an input"
+        ),
+        pytest.param(call(b"[]"), call(b"{"), True, id="nothing to go by"),
+    ],
+)
+def test_what_belongs_to_one_conversation(one: Call, other: Call, same: bool) -> None:
+    assert (one.conversation == other.conversation) is same

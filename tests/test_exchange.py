@@ -561,7 +561,7 @@ SEARCH: list[Any] = [
 ]
 
 
-def pausing(**fields: Any) -> Exchange:
+def pausing(ledger: Ledger | None = None, **fields: Any) -> Exchange:
     """An app that speaks Chat, and an upstream that speaks Messages."""
     parsed = parse(json.dumps({**CONFIG, "routes": [{"upstreams": ["own"]}]}), "c", {})
     ask = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
@@ -570,7 +570,8 @@ def pausing(**fields: Any) -> Exchange:
     router = Router(parsed)
     choice = router.candidates(call.facts(router.asks), 100.0)
     assert choice
-    return Exchange(call, choice, router, parsed.failover, Told(), key=b"k", now=100.0)
+    told = Told()
+    return Exchange(call, choice, router, parsed.failover, told, key=b"k", ledger=ledger, now=100.0)
 
 
 def turn(stop: str, *content: Any) -> bytes:
@@ -632,3 +633,36 @@ def test_a_round_that_fails_behind_content_ends_the_stream() -> None:
     step = made.whole(b"{}", 105.0)
     assert isinstance(step, Say) and step.over
     assert '"error"' in said(step) and "[DONE]" not in said(step)
+
+
+# --- thinking that does not fit its conversation any more
+
+UNBOUND = {
+    "type": "invalid_request_error",
+    "message": "Invalid `signature` in `thinking` block: bound to a different conversation",
+}
+
+
+def test_thinking_of_another_conversation_is_dropped_and_that_is_remembered() -> None:
+    ledger = Ledger(Bounds(1 << 20, 60))
+    made = pausing(ledger, reasoning_effort="high")
+    begun(made)
+    made.answered(400, JSON, 101.0)
+    refused = json.dumps({"type": "error", "error": UNBOUND}).encode()
+    assert made.whole(refused, 102.0) == AGAIN
+    for again in (made, pausing(ledger, reasoning_effort="high")):
+        target = again.next_target(103.0)
+        assert target and target.label == "own"
+        sent = again.next_attempt(target, 103.0)
+        assert sent and ("anthropic-beta", "thinking-binding-controls-2026-08-01") in sent.headers
+        binding = json.loads(sent.body)["thinking"]["block_binding"]
+        assert binding == {"prefix_mismatch_behavior": "drop_block"}
+    made.answered(400, JSON, 104.0)
+    assert isinstance(made.whole(refused, 105.0), Done), "once"
+
+
+def test_an_app_of_the_same_protocol_is_told() -> None:
+    made, _ = opened(routes=[{"upstreams": ["own"]}], ledger=Ledger(Bounds(1 << 20, 60)))
+    begun(made)
+    made.answered(400, JSON, 101.0)
+    assert isinstance(made.whole(json.dumps({"error": UNBOUND}).encode(), 102.0), Done)

@@ -111,6 +111,12 @@ def test_a_version_is_always_told() -> None:
     assert dict(made.headers)["anthropic-version"] == "2023-06-01"
 
 
+def test_betas_that_the_translation_needs_are_told() -> None:
+    call = Call("openai_chat", "https", "x", 443, "/v1/chat/completions", (), b"")
+    made = outgoing(call, Target(UPSTREAMS["other"]), "/v1/messages", b"", ["one", "two"])
+    assert dict(made.headers)["anthropic-beta"] == "one,two"
+
+
 @pytest.mark.parametrize(
     "name, key, header",
     [

@@ -28,6 +28,7 @@ class Context:
     notes: Notes = field(default_factory=Notes)
     request: Request | None = None
     raw: Json = None  # the client's body, where it was passed on unread
+    betas: list[str] = field(default_factory=list)  # of Anthropic's API, that the request needs
 
     def seal(self, native: Native) -> str | None:
         """An envelope for the client; None, with a note, when the state is too large for one."""

@@ -70,6 +70,7 @@ class Profile:
     manual_thinking: Models = ALL  # models that take a thinking budget
     disable_thinking: Models = ALL  # models whose thinking can be switched off
     output_format: Models = ALL  # models that take output_config.format
+    drop_unbound: bool = False  # thinking of another conversation is dropped instead of refused
     merge_roles: bool = False  # adjacent messages of one role are joined
     max_tokens_default: int = 32_000  # where the client gave no limit; the API demands one
     output_limits: tuple[tuple[str, int], ...] = ()  # (model glob, most output tokens)

@@ -240,6 +240,11 @@ class Translator:
         *_, before = digests(self._history)
         return Turn(keys_of(made.told.response.parts, before, self._ctx.upstream_id), made.turn)
 
+    @property
+    def betas(self) -> list[str]:
+        """Values of `anthropic-beta` that the translated request needs."""
+        return self._ctx.betas
+
     def told(self) -> Json:
         """The whole answer as the client knows it, in its protocol; None before its end."""
         made = self._made

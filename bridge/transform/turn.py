@@ -177,6 +177,8 @@ def _recalled(message: Message, before: bytes, ledger: Ledger, ctx: Context) -> 
 
 def restored(request: Request, codec: Codec, ctx: Context) -> Request:
     """`request`, prepared for its upstream, with that upstream's own turns as it made them."""
+    if not any(message.native for message in request.messages):
+        return request
     messages = tuple(_restored(message, codec, ctx) for message in request.messages)
     return replace(request, messages=messages)
 

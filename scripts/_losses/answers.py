@@ -8,7 +8,10 @@ from bridge.transform.envelope import MAX_BYTES
 from . import chat, messages
 from .specimen import Answer, Answers, Json
 
+type Asks = dict[Protocol, dict[str, Json]]
+
 SPOKEN = {"input_tokens": 1, "output_tokens": 1}
+LOGPROBS = [{"token": "Yes.", "logprob": -0.1, "bytes": None, "top_logprobs": []}]
 COUNTED = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
 
 
@@ -29,7 +32,16 @@ def cited(**place: Json) -> Answer:
     return message({**messages.text("So."), "citations": [{"cited_text": "a", **place}]})
 
 
-MCP_CALL = {"type": "mcp_tool_use", "id": "mcptoolu_1", "name": "a", "server_name": "b", "input": {}}
+CALL = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
+# Asked for in the older form, which has room for one call.
+FUNCTIONS: Asks = {"openai_chat": {"functions": [{"name": "look"}]}}
+MCP_CALL = {
+    "type": "mcp_tool_use",
+    "id": "mcptoolu_1",
+    "name": "a",
+    "server_name": "b",
+    "input": {},
+}
 MCP_RESULT = {
     "type": "mcp_tool_result", "tool_use_id": "mcptoolu_1", "is_error": False, "content": []
 }  # fmt: skip
@@ -40,7 +52,7 @@ HALF_A_CALL = stream(
     {
         "type": "content_block_start",
         "index": 0,
-        "content_block": {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}},
+        "content_block": CALL,
     },
     {
         "type": "content_block_delta",
@@ -54,22 +66,20 @@ HALF_A_CALL = stream(
 
 MESSAGES: dict[str, Answer] = {
     "text": message(),
-    "calls": message({"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}),
+    "calls": message(CALL),
     "thinking, signed or redacted": message(
         chat.SIGNED, {"type": "redacted_thinking", "data": "s"}, messages.text("Yes.")
     ),
-    "web searches, calls of MCP servers": message(
-        messages.SERVER_CALL, messages.SERVER_RESULT, MCP_CALL, MCP_RESULT, messages.text("Yes.")
-    ),
-    "other server tools, unknown blocks": message(
-        CODE_CALL, CODE_RESULT, {"type": "hologram"}, messages.text("Yes.")
-    ),
+    "web searches": message(messages.SERVER_CALL, messages.SERVER_RESULT, messages.text("Yes.")),
+    "calls of MCP servers": message(MCP_CALL, MCP_RESULT, messages.text("Yes.")),
+    "other server tools": message(CODE_CALL, CODE_RESULT, messages.text("Yes.")),
+    "unknown blocks": message({"type": "hologram"}, messages.text("Yes.")),
     "citations of web pages": cited(
         type="web_search_result_location", url="https://a", title="A", encrypted_index="e"
     ),
     "citations of files": cited(type="char_location", document_index=0, file_id="file_1"),
     "citations of other documents": cited(type="char_location", document_index=0),
-    "`max_tokens`, `stop_sequence`": message(stop_reason="stop_sequence", stop_sequence="END"),
+    "a matched `stop_sequence`": message(stop_reason="stop_sequence", stop_sequence="END"),
     "a refusal with its reasons": message(
         stop_reason="refusal", stop_details={"type": "refusal", "category": "cyber"}
     ),
@@ -80,6 +90,7 @@ MESSAGES: dict[str, Answer] = {
     "an unknown `stop_reason`": message(stop_reason="moonrise"),
     "no `usage`": message(usage=None),
     "half of a call": Answer(HALF_A_CALL),
+    "a second call, for `functions`": Answer(message(CALL, CALL).body, FUNCTIONS),
 }
 
 # --- of Chat
@@ -111,9 +122,14 @@ CHAT: dict[str, Answer] = {
     "reasoning": completion(choice(reasoning_content="Hm.")),
     "citations of web pages": completion(choice(annotations=[PAGE])),
     "citations of an answer without a text": completion(choice(content=None, annotations=[PAGE])),
-    "a refusal, `content_filter`": completion(choice(refusal="No."), id="chatcmpl-2"),
+    "`logprobs`": Answer(
+        completion({**choice(), "logprobs": {"content": LOGPROBS}}).body,
+        {"openai_responses": {"include": ["message.output_text.logprobs"]}},
+    ),
+    "a refusal": completion(choice(refusal="No.")),
     "several choices": completion(choice(), choice(1)),
-    "an unknown `finish_reason`, or none": completion(choice(finish="moonrise")),
+    "an unknown `finish_reason`": completion(choice(finish="moonrise")),
+    "no `finish_reason`": completion(choice(finish=None)),
     "no `usage`": completion(usage=None),
     "calls whose arguments are no JSON object": completion(
         choice(tool_calls=[{**chat.CALL, "function": {"name": "look", "arguments": "{'a'"}}])
@@ -163,23 +179,26 @@ RESPONSES: dict[str, Answer] = {
         {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "look", "arguments": "{}"}
     ),
     "encrypted reasoning": response(thought("s"), spoken()),
-    "more of it than 16 MiB": response(thought("s" * MAX_BYTES), spoken()),
-    "web searches, calls of MCP servers": response(
-        made("web_search_call", action={"type": "search", "query": "q"}),
-        made("mcp_call", name="a", server_label="b", arguments="{}", output="42"),
-        spoken(),
+    "encrypted reasoning of more than 16 MiB": response(thought("s" * MAX_BYTES), spoken()),
+    "web searches": response(
+        made("web_search_call", action={"type": "search", "query": "q"}), spoken()
     ),
-    "other hosted tools, unknown items": response(
-        made("code_interpreter_call"), made("file_search_call"), made("hologram"), spoken()
+    "calls of MCP servers": response(
+        made("mcp_call", name="a", server_label="b", arguments="{}", output="42"), spoken()
     ),
+    "other hosted tools": response(made("code_interpreter_call"), spoken()),
+    "unknown items": response(made("hologram"), spoken()),
     "generated images": response(made("image_generation_call", result="aGVsbG8="), spoken()),
     "citations of web pages": noted(
         type="url_citation", url="https://a", title="A", start_index=0, end_index=3
     ),
     "citations of files": noted(type="file_citation", file_id="f", filename="a.pdf", index=0),
+    "`logprobs`": Answer(
+        response(spoken(logprobs=LOGPROBS)).body, {"openai_chat": {"logprobs": True}}
+    ),
     "a refusal": response({**spoken(), "content": [{"type": "refusal", "refusal": "No."}]}),
-    "`max_output_tokens`, `content_filter`": stopped("max_output_tokens"),
-    "`max_messages`, other reasons": stopped("max_messages"),
+    "`max_output_tokens`": stopped("max_output_tokens"),
+    "`max_messages`": stopped("max_messages"),
     "no `status`": response(status=None),
     "no `usage`": response(usage=None),
 }
@@ -189,5 +208,3 @@ ANSWERS: Answers = {
     "openai_chat": CHAT,
     "openai_responses": RESPONSES,
 }
-# Asked in the older form, which has room for one call.
-LEGACY: tuple[Protocol, dict[str, Json]] = ("openai_chat", {"functions": [{"name": "look"}]})

@@ -1,7 +1,7 @@
 """What apps that speak Chat Completions send."""
 
 from .messages import CLOSED, DATA, OPEN, text
-from .specimen import UPSTREAM, Json, Specimen, Specimens, sealed
+from .specimen import UPSTREAM, Json, Specimen, Specimens, each, sealed
 
 HI = {"role": "user", "content": "Hi"}
 LEAST: Json = {"model": "gpt-6.2-sol", "messages": [HI]}
@@ -26,10 +26,11 @@ def said(**message: Json) -> Specimen:
     return turns(HI, {**ANSWER, **message}, HI)
 
 
-def gave(content: Json) -> Specimen:
+def gave(content: Json, arguments: str = "{}") -> Specimen:
     """A tool, to a call."""
+    call = {**CALL, "function": {"name": "look", "arguments": arguments}}
     result = {"role": "tool", "tool_call_id": "call_1", "content": content}
-    return turns(HI, {"role": "assistant", "tool_calls": [CALL]}, result)
+    return turns(HI, {"role": "assistant", "tool_calls": [call]}, result)
 
 
 def image(url: str, **fields: Json) -> Json:
@@ -77,69 +78,61 @@ OWN = {
 
 SPECIMENS: Specimens = {
     "limits and sampling": {
-        "`max_completion_tokens`": Specimen({"max_completion_tokens": 50}),
-        "`temperature`": Specimen({"temperature": 0.5}),
-        "`temperature` for an older model": Specimen({"temperature": 0.5}, older=True),
+        **each(max_completion_tokens=50, max_tokens=50, temperature=0.5, top_p=0.9),
+        **each(temperature=0.5, top_p=0.9, older=True),
         "`temperature` above 1 for an older model": Specimen({"temperature": 1.5}, older=True),
-        "`temperature` and `top_p` for an older model": Specimen(
-            {"temperature": 0.5, "top_p": 0.9}, older=True
-        ),
-        "penalties, `logit_bias`, `seed`": Specimen(
-            {"frequency_penalty": 1, "presence_penalty": 1, "logit_bias": {"1": 1}, "seed": 7}
-        ),
-        "`top_k`, `min_p` (other servers')": Specimen({"top_k": 40, "min_p": 0.1}),
-        "`stop`": Specimen({"stop": ["END"]}),
+        "both for an older model": Specimen({"temperature": 0.5, "top_p": 0.9}, older=True),
+        **each(frequency_penalty=1, presence_penalty=1, logit_bias={"1": 1}, seed=7),
+        **each(top_k=40, min_p=0.1, stop=["END"]),
         "`stop` of blanks": Specimen({"stop": ["\n\n"]}),
         "`n` above 1": Specimen({"n": 2}),
         "`logprobs`": Specimen({"logprobs": True, "top_logprobs": 3}),
     },
     "reasoning": {
         "`reasoning_effort`": effort("high"),
+        "`reasoning_effort: max`": effort("max"),
         "`reasoning_effort: minimal`": effort("minimal"),
         "`reasoning_effort: none`": effort("none"),
         "an unknown `reasoning_effort`": effort("heroic"),
         "`reasoning_effort` for an older model": effort(
             "high", older=True, max_completion_tokens=32_000
         ),
-        "the same with a small limit": effort("high", older=True, max_completion_tokens=900),
-        "the same with a call forced": effort(
+        "with a small limit": effort("high", older=True, max_completion_tokens=900),
+        "with a call forced": effort(
             "high", older=True, tools=[function()], tool_choice="required"
         ),
-        "`reasoning`, `thinking` (other servers')": Specimen({"reasoning": {"effort": "high"}}),
-        "further keys of them": Specimen({"thinking": {"type": "enabled", "clear_thinking": 1}}),
+        "`reasoning` of OpenRouter": Specimen({"reasoning": {"effort": "high"}}),
+        "`thinking` of DeepSeek": Specimen({"thinking": {"type": "enabled"}}),
+        "other words of gateways for it": Specimen({"thinking": {"clear_thinking": False}}),
     },
     "system text": {
-        "system and developer": turns(
-            {"role": "system", "content": "Be brief."},
-            {"role": "developer", "content": [text("Be kind.")]},
-            HI,
-        ),
+        "`system`": turns({"role": "system", "content": "Be brief."}, HI),
+        "`developer`": turns({"role": "developer", "content": [text("Be brief.")]}, HI),
         "behind the first message": turns(HI, {"role": "system", "content": "Be brief."}),
         "between two of the user's": turns(HI, {"role": "system", "content": "Be brief."}, HI),
     },
     "content": {
         "text": told(text("Hi")),
-        "images": told(image("https://host.example/a.png", detail="low"), image(data("image/png"))),
+        "images": told(image(data("image/png"))),
+        "images by URL": told(image("https://host.example/a.png", detail="low")),
         "images of other types (BMP, TIFF, ...)": told(image(data("image/bmp"))),
-        "PDF and text files": told(
-            file(filename="a.pdf", file_data=data("application/pdf")),
-            file(filename="a.txt", file_data=data("text/plain")),
-        ),
+        "PDF": told(file(filename="a.pdf", file_data=data("application/pdf"))),
+        "text files": told(file(filename="a.txt", file_data=data("text/plain"))),
         "files of other types": told(file(filename="a.zip", file_data=data("application/zip"))),
         "files by `file_id`": told(file(file_id="file-1")),
-        "files by URL (Mistral's)": told(
+        "`document_url` of Mistral": told(
             {"type": "document_url", "document_url": "https://host.example/a.pdf"}
         ),
         "`input_audio`": told(AUDIO),
-        "`video_url` and other parts": told({"type": "video_url", "video_url": {"url": "https://a"}}),
+        "`video_url`, unknown parts": told(
+            {"type": "video_url", "video_url": {"url": "https://a"}}
+        ),
         "`name` of a message": turns({**HI, "name": "Eva"}),
     },
     "the conversation so far": {
         "calls and results": gave("42"),
-        "images in results (other servers')": gave([image(data("image/png"))]),
-        "arguments that are no JSON": said(
-            tool_calls=[{**CALL, "function": {"name": "look", "arguments": "{'a'"}}]
-        ),
+        "images in results": gave([image(data("image/png"))]),
+        "arguments that are no JSON": gave("42", arguments="{'a'"),
         "a call without a result": said(tool_calls=[CALL]),
         "a result without a call": turns(
             HI, {"role": "tool", "tool_call_id": "call_9", "content": "42"}
@@ -159,7 +152,8 @@ SPECIMENS: Specimens = {
         "an answer last": turns(HI, ANSWER),
     },
     "tools": {
-        "functions, `parallel_tool_calls`": offers(function(), parallel_tool_calls=False),
+        "functions": offers(function()),
+        "`parallel_tool_calls`": offers(function(), parallel_tool_calls=False),
         "`strict`": offers(function(CLOSED, strict=True)),
         "`strict`, rules for numbers or texts": offers(function(BOUNDED, strict=True)),
         "`functions`": Specimen({"functions": [{"name": "look"}], "function_call": "auto"}),
@@ -183,19 +177,16 @@ SPECIMENS: Specimens = {
         "`json_schema` with any keys": schema(MAP),
         "`json_schema` that contains itself": schema(TREE),
         "`json_object`": Specimen({"response_format": {"type": "json_object"}}),
-        "`verbosity`": Specimen({"verbosity": "low"}),
-        "`prediction`": Specimen({"prediction": {"type": "content", "content": "Yes."}}),
+        **each(verbosity="low", prediction={"type": "content", "content": "Yes."}),
         "audio": Specimen({"modalities": ["text", "audio"], "audio": {"voice": "a"}}),
     },
     "the service": {
         "`stream_options`": Specimen({"stream": True, "stream_options": {"include_usage": True}}),
-        "`prompt_cache_key`": Specimen({"prompt_cache_key": "k"}),
+        **each(prompt_cache_key="k", safety_identifier="u", user="u", service_tier="default"),
         "breakpoints of the cache": told({**text("Hi"), **BREAKPOINT}),
-        "`safety_identifier`": Specimen({"safety_identifier": "u"}),
-        "`service_tier`": Specimen({"service_tier": "default"}),
+        "`cache_control` of gateways": told({**text("Hi"), "cache_control": {"type": "ephemeral"}}),
         "other tiers (`flex`, `priority`, ...)": Specimen({"service_tier": "flex"}),
-        "`store`, `metadata`": Specimen({"store": True, "metadata": {"a": "b"}}),
-        "`moderation`": Specimen({"moderation": {"model": "m"}}),
+        **each(store=True, metadata={"a": "b"}, moderation={"model": "m"}),
         "unknown fields": Specimen({"provider": {"order": ["a"]}}),
     },
 }

@@ -1,6 +1,6 @@
 """What apps that speak Messages send."""
 
-from .specimen import Json, Specimen, Specimens, sealed
+from .specimen import Json, Specimen, Specimens, each, sealed
 
 LEAST: Json = {
     "model": "claude-sonnet-5-5",
@@ -93,21 +93,19 @@ SPECIMENS: Specimens = {
     "limits and sampling": {
         "`max_tokens`": Specimen({"max_tokens": 50}),
         "`max_tokens: 0`, which fills the cache": Specimen({"max_tokens": 0}),
-        "`temperature`, `top_p`": Specimen({"temperature": 0.5, "top_p": 0.9}),
-        "`temperature`, `top_p` for an older model": Specimen({"temperature": 0.5}, older=True),
-        "`top_k`": Specimen({"top_k": 40}),
-        "`stop_sequences`": Specimen({"stop_sequences": ["END"]}),
-        "`stop_sequences` for an older model": Specimen({"stop_sequences": ["END"]}, older=True),
+        **each(temperature=0.5, top_p=0.9),
+        **each(temperature=0.5, top_p=0.9, older=True),
+        **each(top_k=40, stop_sequences=["END"]),
+        **each(stop_sequences=["END"], older=True),
         "more than four of them": Specimen({"stop_sequences": STOPS}, older=True),
     },
     "thinking": {
-        "adaptive, `effort`": Specimen(
-            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
-        ),
+        "`adaptive`": thinks("adaptive"),
+        "`effort`": output(effort="high"),
         "`effort: max`": output(effort="max"),
         "`effort` for an older model": output(effort="high", older=True),
         "an unknown `effort`": output(effort="heroic"),
-        "`budget_tokens`": thinks("enabled", budget_tokens=2048),
+        "`enabled` with a budget": thinks("enabled", budget_tokens=2048),
         "`disabled`": thinks("disabled"),
         "`between_tools`": thinks("between_tools"),
         "`display`": thinks("adaptive", display="summarized"),
@@ -116,7 +114,7 @@ SPECIMENS: Specimens = {
         "one text": Specimen({"system": "Be brief."}),
         "several": Specimen({"system": [text("Be brief."), text("Be kind.")]}),
         "behind the first message": late(content="Be brief."),
-        "`effort` from there on": late(content="", output_config={"effort": "low"}),
+        "another `effort` from there on": late(content="", output_config={"effort": "low"}),
         "tools added or removed there": late(
             content=[
                 {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "look"}},
@@ -129,18 +127,20 @@ SPECIMENS: Specimens = {
     },
     "content": {
         "text": told(text("Hi")),
-        "images by base64 or URL": told(image(PNG), image(LINK)),
-        "PDF by base64": told(document(PDF)),
+        "images": told(image(PNG)),
+        "images by URL": told(image(LINK)),
+        "PDF": told(document(PDF)),
         "PDF by URL": told(document(LINK)),
         "documents of text": told(
-            document({"type": "text", "media_type": "text/plain", "data": "a"}),
-            document({"type": "content", "content": [text("a")]}),
+            document({"type": "text", "media_type": "text/plain", "data": "a"})
         ),
+        "documents of blocks": told(document({"type": "content", "content": [image(PNG)]})),
         "documents to be cited": told(document(PDF, **CITED)),
         "search results": told(
             {"type": "search_result", "source": "https://a", "title": "A", "content": [text("a")]}
         ),
-        "images and documents by `file_id`": told(image(KEPT), document(KEPT)),
+        "images by `file_id`": told(image(KEPT)),
+        "documents by `file_id`": told(document(KEPT)),
         "`container_upload`": told({"type": "container_upload", "file_id": "file_1"}),
         "an unknown block": told({"type": "hologram"}),
         "an unknown key of a block": told({**text("Hi"), "volume": 11}),
@@ -150,9 +150,8 @@ SPECIMENS: Specimens = {
         "`is_error`": gave(text("no"), is_error=True),
         "images in results": gave(image(PNG)),
         "documents in results": gave(document(PDF)),
-        "`tool_reference`, `browser_state` in results": gave(
-            {"type": "tool_reference", "tool_name": "look"}, {"type": "browser_state"}
-        ),
+        "`tool_reference` in results": gave({"type": "tool_reference", "tool_name": "look"}),
+        "`browser_state` in results": gave({"type": "browser_state"}),
         "a call without a result": Specimen(
             {
                 "messages": [
@@ -189,30 +188,26 @@ SPECIMENS: Specimens = {
     },
     "tools": {
         "functions": offers(function()),
-        "`strict`, all properties required": offers(function(CLOSED, strict=True)),
+        "`strict`, all keys required": offers(function(CLOSED, strict=True)),
         "`strict`, others": offers(function(strict=True)),
-        "`input_examples`, `defer_loading`, ...": offers(
-            function(input_examples=[{"a": "b"}], defer_loading=True, **MARK)
+        "`input_examples`": offers(function(input_examples=[{"a": "b"}])),
+        "`defer_loading`": offers(function(defer_loading=True)),
+        "`bash`": offers(built_in("bash_20250124", "bash")),
+        "text editor": offers(built_in("text_editor_20250728", "str_replace_based_edit_tool")),
+        "`memory`": offers(built_in("memory_20250818", "memory")),
+        "`computer`": offers(
+            built_in("computer_20251124", "computer", display_width_px=9, display_height_px=9)
         ),
-        "bash, text editor, memory, computer": offers(
-            built_in("bash_20250124", "bash"),
-            built_in("text_editor_20250728", "str_replace_based_edit_tool"),
-            built_in("memory_20250818", "memory"),
-            built_in("computer_20251124", "computer", display_width_px=9, display_height_px=9),
-        ),
-        "`computer_toolset`, `browser_toolset`": offers(
-            {"type": "computer_toolset_20260801"}, {"type": "browser_toolset_20260801"}
-        ),
+        "`computer_toolset`": offers({"type": "computer_toolset_20260801"}),
+        "`browser_toolset`": offers({"type": "browser_toolset_20260801"}),
         "web search": offers(SEARCH),
         "rules of a web search": offers({**SEARCH, "max_uses": 3, "blocked_domains": ["a.com"]}),
         "tool search": offers(
             built_in("tool_search_tool_bm25_20251119", "tool_search_tool_bm25"), function()
         ),
-        "web fetch, code execution, advisor": offers(
-            built_in("web_fetch_20260318", "web_fetch"),
-            built_in("code_execution_20260521", "code_execution"),
-            built_in("advisor_20260301", "advisor"),
-        ),
+        "web fetch": offers(built_in("web_fetch_20260318", "web_fetch")),
+        "code execution": offers(built_in("code_execution_20260521", "code_execution")),
+        "advisor": offers(built_in("advisor_20260301", "advisor")),
         "MCP servers": offers(
             {"type": "mcp_toolset", "mcp_server_name": "docs"}, mcp_servers=[SERVER]
         ),
@@ -224,35 +219,36 @@ SPECIMENS: Specimens = {
             },
             mcp_servers=[SERVER],
         ),
-        "`tool_choice`, `disable_parallel_tool_use`": offers(
-            function(),
-            tool_choice={"type": "tool", "name": "look", "disable_parallel_tool_use": True},
+        "`tool_choice`": offers(function(), tool_choice={"type": "tool", "name": "look"}),
+        "`disable_parallel_tool_use`": offers(
+            function(), tool_choice={"type": "auto", "disable_parallel_tool_use": True}
         ),
         "a server tool forced": offers(
             built_in("web_fetch_20260318", "web_fetch"),
             function(),
             tool_choice={"type": "tool", "name": "web_fetch"},
         ),
-        "names that become one": offers(
-            {**function(), "name": "read file"}, {**function(), "name": "read_file_1ff4cb98"}
-        ),
     },
     "the form of the answer": {
-        "`format`, all properties required": schema(CLOSED),
+        "`format`, all keys required": schema(CLOSED),
         "`format`, others": schema(OPEN),
         "`task_budget`": output(task_budget={"type": "tokens", "total": 9000}),
     },
     "the service": {
         "`cache_control`": Specimen({**MARK, "system": [{**text("Be brief."), **MARK}]}),
+        "`cache_control` of tools": offers(function(**MARK)),
         "`metadata.user_id`": Specimen({"metadata": {"user_id": "u"}}),
-        "`service_tier`": Specimen({"service_tier": "standard_only"}),
-        "an unknown tier": Specimen({"service_tier": "platinum"}),
+        **each(service_tier="standard_only"),
+        "an unknown `service_tier`": Specimen({"service_tier": "platinum"}),
         "`speed: fast`": Specimen({"speed": "fast"}),
-        "`diagnostics`": Specimen({"diagnostics": {"previous_message_id": None}}),
-        "`inference_geo`": Specimen({"inference_geo": "eu"}),
-        "`container`, `thread`": Specimen({"container": "c", "thread": {"type": "create"}}),
-        "`fallbacks`, `billing_policy`": Specimen(
-            {"fallbacks": "default", "billing_policy": {"type": "t"}}
+        **each(
+            diagnostics={"previous_message_id": "msg_1"},
+            inference_geo="eu",
+            container="c",
+            thread={"type": "create"},
+            fallbacks="default",
+            fallback_credit_token="t",
+            billing_policy={"type": "t", "bill_to": "b"},
         ),
         "compaction of the context": edit("compact_20260112"),
         "clearing of the context": edit("clear_tool_uses_20250919"),

@@ -2,7 +2,7 @@
 
 from .chat import BOUNDED, MAP, TREE, data
 from .messages import CLOSED, DATA, OPEN
-from .specimen import Json, Specimen, Specimens
+from .specimen import Json, Specimen, Specimens, each
 
 HI = {"role": "user", "content": "Hi"}
 LEAST: Json = {"model": "gpt-6.2-sol", "input": "Hi"}
@@ -21,6 +21,12 @@ def told(*parts: Json) -> Specimen:
 def did(*given: Json) -> Specimen:
     """The model, in an earlier answer."""
     return items(HI, *given, ANSWER, HI)
+
+
+def ran(name: str, **fields: Json) -> Specimen:
+    """The app, what the model called."""
+    call = {"type": name, "call_id": "call_1", "status": "completed", **fields}
+    return items(HI, call, {"type": f"{name}_output", "call_id": "call_1", "output": "done"})
 
 
 def gave(output: Json) -> Specimen:
@@ -52,39 +58,43 @@ def picture(**fields: Json) -> Json:
     return {"type": "input_image", "detail": "auto", **fields}
 
 
-SEARCH = {"type": "web_search"}
+def file(**fields: Json) -> Json:
+    return {"type": "input_file", **fields}
+
+
+def kind(name: str, **fields: Json) -> Json:
+    return {"type": name, **fields}
+
+
+SEARCH = kind("web_search")
 GRAMMAR = {"type": "grammar", "syntax": "lark", "definition": 'start: "a"'}
 SERVER = {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.example"}
 LATE = {"type": "additional_tools", "role": "developer", "tools": [function()]}
 
 SPECIMENS: Specimens = {
     "limits and sampling": {
-        "`max_output_tokens`": Specimen({"max_output_tokens": 50}),
+        **each(max_output_tokens=50),
         "`prewarm`, which fills the cache": Specimen({"prompt_cache_options": {"prewarm": True}}),
-        "`temperature`": Specimen({"temperature": 0.5}),
-        "`temperature` for an older model": Specimen({"temperature": 0.5}, older=True),
-        "`top_logprobs`": Specimen(
-            {"top_logprobs": 3, "include": ["message.output_text.logprobs"]}
-        ),
+        **each(temperature=0.5, top_p=0.9),
+        **each(temperature=0.5, top_p=0.9, older=True),
+        **each(top_logprobs=3),
         "`truncation: auto`": Specimen({"truncation": "auto"}),
     },
     "reasoning": {
         "`effort`": reasons(effort="high"),
         "`effort: minimal`": reasons(effort="minimal"),
         "`effort: none`": reasons(effort="none"),
+        "`effort` for an older model": reasons(effort="high", older=True),
         "`summary`": reasons(summary="auto"),
-        "`mode: pro`, `context`": reasons(mode="pro", context="all_turns"),
+        "`mode: pro`": reasons(mode="pro"),
+        "`context`": reasons(context="all_turns"),
         "`effort` changed on the way": items(
             HI, {"type": "configuration_update", "reasoning": {"effort": "low"}}
         ),
     },
     "system text": {
-        "`instructions`, developer messages": Specimen(
-            {
-                "instructions": "Be brief.",
-                "input": [{"role": "developer", "content": "Be kind."}, HI],
-            }
-        ),
+        **each(instructions="Be brief."),
+        "developer messages": items({"role": "developer", "content": "Be brief."}, HI),
         "behind the first message": items(HI, {"role": "developer", "content": "Be brief."}),
         "between two of the user's": items(HI, {"role": "developer", "content": "Be brief."}, HI),
         "alone": items({"role": "developer", "content": "Be brief."}),
@@ -92,16 +102,14 @@ SPECIMENS: Specimens = {
     "content": {
         "text": told({"type": "input_text", "text": "Hi"}),
         "images": told(picture(image_url=data("image/png"))),
+        "images by URL": told(picture(image_url="https://host.example/a.png")),
         "images by `file_id`": told(picture(file_id="file-1")),
         "images of other types (BMP, TIFF, ...)": told(picture(image_url=data("image/bmp"))),
-        "PDF and text files": told(
-            {"type": "input_file", "filename": "a.pdf", "file_data": data("application/pdf")}
-        ),
-        "files of other types": told(
-            {"type": "input_file", "filename": "a.zip", "file_data": data("application/zip")}
-        ),
-        "files by URL": told({"type": "input_file", "file_url": "https://host.example/a.pdf"}),
-        "files by `file_id`": told({"type": "input_file", "file_id": "file-1"}),
+        "PDF": told(file(filename="a.pdf", file_data=data("application/pdf"))),
+        "text files": told(file(filename="a.txt", file_data=data("text/plain"))),
+        "files of other types": told(file(filename="a.zip", file_data=data("application/zip"))),
+        "files by URL": told(file(file_url="https://host.example/a.pdf")),
+        "files by `file_id`": told(file(file_id="file-1")),
         "`input_audio`": told(
             {"type": "input_audio", "input_audio": {"data": DATA, "format": "wav"}}
         ),
@@ -124,24 +132,13 @@ SPECIMENS: Specimens = {
             {"type": "compaction", "encrypted_content": "gAAAA"}
         ),
         "calls of hosted tools": did(
-            {"type": "web_search_call", "id": "ws_1", "status": "completed"},
-            {"type": "code_interpreter_call", "id": "ci_1", "status": "completed"},
+            kind("web_search_call", id="ws_1", status="completed"),
+            kind("code_interpreter_call", id="ci_1", status="completed"),
         ),
-        "calls of `local_shell`, `shell`, `apply_patch`": items(
-            HI,
-            {
-                "type": "shell_call",
-                "call_id": "call_1",
-                "status": "completed",
-                "action": {"commands": ["ls"]},
-            },
-            {
-                "type": "shell_call_output",
-                "call_id": "call_1",
-                "output": [
-                    {"stdout": "a", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}
-                ],
-            },
+        "calls of `local_shell`": ran("local_shell_call", action={"command": ["ls"]}),
+        "calls of `shell`": ran("shell_call", action={"commands": ["ls"]}),
+        "calls of `apply_patch`": ran(
+            "apply_patch_call", operation={"type": "delete_file", "path": "a"}
         ),
         "calls of `computer`": did(
             {"type": "computer_call", "id": "cu_1", "call_id": "call_1", "action": {}}
@@ -150,45 +147,38 @@ SPECIMENS: Specimens = {
         "unknown keys of an item": items({"type": "message", **HI, "volume": 11}),
         "an answer last": items(HI, ANSWER),
         "`item_reference`": items(HI, {"type": "item_reference", "id": "msg_1"}),
-        "`previous_response_id`, `conversation`": Specimen({"previous_response_id": "resp_1"}),
-        "`prompt`, a template": Specimen({"prompt": {"id": "pmpt_1"}}),
+        **each(previous_response_id="resp_1", conversation="conv_1", prompt={"id": "pmpt_1"}),
     },
     "tools": {
-        "functions, `parallel_tool_calls`": offers(function(), parallel_tool_calls=False),
+        "functions": offers(function()),
+        "`parallel_tool_calls`": offers(function(), parallel_tool_calls=False),
         "`strict`": offers(function(CLOSED, strict=True)),
         "`strict`, rules for numbers or texts": offers(function(BOUNDED, strict=True)),
         "namespaces": offers(namespace("files", function())),
         "names that become one": offers(
             namespace("a", function(name="b__c")), namespace("a__b", function(name="c"))
         ),
-        "freeform tools": offers({"type": "custom", "name": "run"}),
-        "freeform tools with a grammar": offers(
-            {"type": "custom", "name": "run", "format": GRAMMAR}
-        ),
-        "`local_shell`, `shell`, `apply_patch`": offers(
-            {"type": "local_shell"},
-            {"type": "shell", "environment": {"type": "local"}},
-            {"type": "apply_patch"},
-        ),
-        "tool search by the app": offers(
-            {"type": "tool_search", "execution": "client", "parameters": OPEN}
-        ),
-        "tool search": offers({"type": "tool_search"}, function(defer_loading=True)),
+        "freeform tools": offers(kind("custom", name="run")),
+        "freeform tools with a grammar": offers(kind("custom", name="run", format=GRAMMAR)),
+        "`local_shell`": offers(kind("local_shell")),
+        "`shell`": offers(kind("shell", environment=kind("local"))),
+        "`apply_patch`": offers(kind("apply_patch")),
+        "tool search by the app": offers(kind("tool_search", execution="client", parameters=OPEN)),
+        "tool search": offers(kind("tool_search"), function(defer_loading=True)),
         "web search": offers(SEARCH),
-        "file search, code interpreter, image generation": offers(
-            {"type": "file_search", "vector_store_ids": ["vs_1"]},
-            {"type": "code_interpreter", "container": {"type": "auto"}},
-            {"type": "image_generation"},
-        ),
-        "`computer`, `shell` in a container": offers(
-            {"type": "computer"}, {"type": "shell", "environment": {"type": "container_auto"}}
-        ),
+        "file search": offers(kind("file_search", vector_store_ids=["vs_1"])),
+        "code interpreter": offers(kind("code_interpreter", container=kind("auto"))),
+        "image generation": offers(kind("image_generation")),
+        "`computer`": offers(kind("computer")),
+        "`shell` in a container": offers(kind("shell", environment=kind("container_auto"))),
+        "programmatic tool calling": offers(kind("programmatic_tool_calling")),
+        "unknown tools": offers(kind("x_search")),
         "MCP servers": offers(SERVER),
         "`max_tool_calls` with web search alone": offers(SEARCH, max_tool_calls=3),
         "`max_tool_calls` with others": offers(function(), max_tool_calls=3),
         "`tool_choice`": offers(function(), tool_choice={"type": "function", "name": "look"}),
         "a hosted tool forced": offers(
-            {"type": "image_generation"}, function(), tool_choice={"type": "image_generation"}
+            kind("image_generation"), function(), tool_choice=kind("image_generation")
         ),
         "`allowed_tools`": offers(
             function(),
@@ -205,20 +195,15 @@ SPECIMENS: Specimens = {
         "`json_schema` that contains itself": schema(TREE),
         "`json_object`": Specimen({"text": {"format": {"type": "json_object"}}}),
         "`verbosity`": Specimen({"text": {"verbosity": "low"}}),
-        "`include` of other things": Specimen({"include": ["file_search_call.results"]}),
+        **each(include=["file_search_call.results"]),
     },
     "the service": {
-        "`background`": Specimen({"background": True}),
-        "`store`": Specimen({"store": True}),
-        "`metadata`": Specimen({"metadata": {"a": "b"}}),
-        "`safety_identifier`": Specimen({"safety_identifier": "u"}),
-        "`prompt_cache_key`": Specimen({"prompt_cache_key": "k"}),
-        "`service_tier`": Specimen({"service_tier": "default"}),
-        "`service_tier: flex`, `priority`": Specimen({"service_tier": "flex"}),
+        **each(background=True, store=True, metadata={"a": "b"}, safety_identifier="u", user="u"),
+        **each(prompt_cache_key="k", service_tier="default"),
+        "other tiers (`flex`, `priority`, ...)": Specimen({"service_tier": "flex"}),
         "`service_tier: ultrafast`": Specimen({"service_tier": "ultrafast"}),
-        "compaction of the context": Specimen({"context_management": [{"type": "compaction"}]}),
-        "`moderation`": Specimen({"moderation": {"model": "m"}}),
-        "`access_programs`, `image`": Specimen({"access_programs": ["a"]}),
+        "compaction of the context": Specimen({"context_management": [kind("compaction")]}),
+        **each(moderation={"model": "m"}, access_programs=["a"], image={"context_compression": 1}),
         "unknown fields": Specimen({"mood": "blue"}),
     },
 }

@@ -1,6 +1,7 @@
-"""A specimen of what an app may send, and what becomes of it on the way to an upstream.
+"""Specimens of what an app may send and an upstream may answer, and what translation makes of them.
 
-In: the least request that has one feature. Out: the codes of what was lost, or of the refusal.
+In: the least request, or answer, that has one feature. Out: the codes of what was lost, or of the
+refusal. Both come from the translator itself.
 """
 
 import json
@@ -31,9 +32,11 @@ OLDER: dict[Protocol, str] = {
     "openai_chat": "gpt-4.1",
     "openai_responses": "gpt-4.1",
 }
+FOR_OLDER = " for an older model"
 ELSEWHERE = "some-model"  # of a server that is compatible with the vendor's
 UPSTREAM, KEY = "upstream", b"key"
 SILENT = "hint_dropped"  # nothing that anybody would miss
+SEVERITIES = {"lost": "**lost**", "degraded": "degraded", "cosmetic": "cosmetic"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,25 @@ class Specimen:
     older: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole body, or the text of a stream. `asks`: the apps that can get it, and what they send
+    to get it; empty: all, without a word."""
+
+    body: Json
+    asks: dict[Protocol, dict[str, Json]] = field(default_factory=dict)
+
+
 # By subject, and then by what the app sends.
 type Specimens = dict[str, dict[str, Specimen]]
+# By upstream, and then by what it answers.
+type Answers = dict[Protocol, dict[str, Answer]]
+
+
+def each(*, older: bool = False, **fields: Json) -> dict[str, Specimen]:
+    """A specimen for each field, called by its name."""
+    suffix = FOR_OLDER if older else ""
+    return {f"`{name}`{suffix}": Specimen({name: fields[name]}, older) for name in fields}
 
 
 class Outcome(NamedTuple):
@@ -56,14 +76,14 @@ class Outcome(NamedTuple):
     refused: str = ""
 
     @property
-    def codes(self) -> list[str]:
+    def said(self) -> list[str]:
         """What is worth a word."""
         return [code for code in self.all if code != SILENT]
 
     def __str__(self) -> str:
         if self.refused:
-            return f"refused: `{self.refused}`"
-        return ", ".join(f"{CODES[code]}: `{code}`" for code in self.codes) or "="
+            return f"**refused**: `{self.refused}`"
+        return ", ".join(f"`{code}` ({SEVERITIES[CODES[code]]})" for code in self.said) or "="
 
 
 def outcome_of(notes: Iterable[Note]) -> Outcome:
@@ -73,7 +93,7 @@ def outcome_of(notes: Iterable[Note]) -> Outcome:
 def sent(
     client: Protocol, upstream: Protocol, body: Json, *, older: bool = False, vendor: bool = True
 ) -> Outcome:
-    """TransformError for a body that an app must not send."""
+    """What becomes of a request. TransformError for one that an app must not send."""
     model = (OLDER if older else NEWER)[upstream] if vendor else ELSEWHERE
     profile = None if vendor else COMPATIBLE[upstream]
     translator = Translator(client, upstream, model, profile, upstream_id=UPSTREAM, key=KEY)
@@ -86,29 +106,12 @@ def sent(
     return outcome_of(translator.notes)
 
 
-def sealed(protocol: Protocol, upstream: str, *blocks: Json) -> str:
-    """State of `upstream`, as an app got it from the bridge."""
-    envelope = seal(Native(protocol, blocks, upstream), KEY)
-    assert envelope
-    return envelope
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole body, or the text of a stream; `fields` are what the app asked for besides."""
-
-    body: Json
-    fields: dict[str, Json] = field(default_factory=dict)
-
-
-# By upstream, and then by what it answers.
-type Answers = dict[Protocol, dict[str, Answer]]
-
-
 def received(client: Protocol, upstream: Protocol, asked: Json, answer: Answer) -> Outcome:
-    translator = Translator(client, upstream, NEWER[upstream], upstream_id=UPSTREAM, key=KEY)
+    """What becomes of an answer to the request `asked`. ValueError for one that is none."""
     is_stream = isinstance(answer.body, str)
-    translator.request(json.dumps({**asked, "stream": is_stream}).encode())
+    body = {**asked, **answer.asks.get(client, {}), "stream": is_stream}
+    translator = Translator(client, upstream, NEWER[upstream], upstream_id=UPSTREAM, key=KEY)
+    translator.request(json.dumps(body).encode())
     if is_stream:
         translator.stream(answer.body.encode())
         translator.stream(b"")
@@ -117,3 +120,10 @@ def received(client: Protocol, upstream: Protocol, asked: Json, answer: Answer) 
     if translator.phase != "finished":
         raise ValueError(f"the answer is {translator.phase}: {translator.failure}")
     return outcome_of(translator.notes)
+
+
+def sealed(protocol: Protocol, upstream: str, *blocks: Json) -> str:
+    """State of `upstream`, as an app got it from the bridge."""
+    envelope = seal(Native(protocol, blocks, upstream), KEY)
+    assert envelope
+    return envelope

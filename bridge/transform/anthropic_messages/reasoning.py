@@ -57,6 +57,8 @@ def _effort(body: dict[str, Json], ctx: Context) -> Effort | None:
 # --- encoding
 
 MIN_BUDGET = 1_024
+BINDING_BETA = "thinking-binding-controls-2026-08-01"
+DROP_UNBOUND = {"prefix_mismatch_behavior": "drop_block"}
 
 
 class Thinking(NamedTuple):
@@ -71,6 +73,22 @@ def encode_reasoning(
     request: Request, model: str, messages: Sequence[Json], choice: Json, ctx: Context
 ) -> Thinking:
     """`messages` and `choice` are what will be sent with it."""
+    thinking = _thinking(request, model, messages, choice, ctx)
+    if not ctx.profile.drop_unbound or request.protocol == PROTOCOL:
+        return thinking
+    config = thinking.config or {"type": "adaptive"}
+    if config["type"] == "disabled" or not (
+        thinking.config or matches(model, ctx.profile.adaptive)
+    ):
+        return thinking
+    ctx.betas.append(BINDING_BETA)
+    ctx.notes.add("thinking_prefix_dropped", "messages", "thinking of another conversation")
+    return thinking._replace(config={**config, "block_binding": DROP_UNBOUND})
+
+
+def _thinking(
+    request: Request, model: str, messages: Sequence[Json], choice: Json, ctx: Context
+) -> Thinking:
     limit = _output_limit(model, ctx)
     max_tokens = request.max_tokens
     if max_tokens is None:

@@ -1,5 +1,6 @@
 """How much to think: what each generation of models is asked."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from bridge.transform.anthropic_messages.reasoning import (
 from bridge.transform.context import Context, context
 from bridge.transform.model import Protocol, Reasoning, Request
 from bridge.transform.notes import TransformError
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import COMPATIBLE, VENDOR, Profile
 
 A = "anthropic_messages"
 ADAPTIVE, ALWAYS, MANUAL, NEVER = (
@@ -299,3 +300,37 @@ def test_compatible_servers_know_budgets_only() -> None:
 def test_its_own_words_go_on_as_they_came(reasoning: Reasoning, config: Any) -> None:
     thinking = Thinking(config, reasoning.effort, 7)
     assert encoded(reasoning, MANUAL, 7, client=A, choice={"type": "any"}) == (thinking, [])
+
+
+DROPPING = replace(VENDOR[A], drop_unbound=True)
+BOUND = {"block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+
+
+@pytest.mark.parametrize(
+    "client, model, reasoning, config",
+    [
+        pytest.param(
+            "openai_chat",
+            ADAPTIVE,
+            Reasoning("high"),
+            {"type": "adaptive", "display": "summarized", **BOUND},
+            id="what was asked for, and that",
+        ),
+        pytest.param(
+            "openai_chat", ADAPTIVE, Reasoning(), {"type": "adaptive", **BOUND}, id="nothing asked"
+        ),
+        pytest.param(
+            "openai_chat", ADAPTIVE, Reasoning("none"), {"type": "disabled"}, id="no thinking"
+        ),
+        pytest.param("openai_chat", MANUAL, Reasoning(), None, id="a model without a default"),
+        pytest.param(A, ADAPTIVE, Reasoning(), None, id="an app that can mend it itself"),
+    ],
+)
+def test_thinking_of_another_conversation_may_be_dropped(
+    client: Protocol, model: str, reasoning: Reasoning, config: Any
+) -> None:
+    ctx = context(client, A, DROPPING)
+    request = Request(client, model, reasoning=reasoning, max_tokens=9_000)
+    assert encode_reasoning(request, model, [], None, ctx).config == config
+    asked = config is not None and "block_binding" in config
+    assert bool(ctx.betas) is asked and ("thinking_prefix_dropped" in codes(ctx)) is asked
