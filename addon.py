@@ -96,6 +96,8 @@ class Bridge:
         opened = self.runtime.open(call, clock(), resends=self.resends)
         if isinstance(opened, Watched):
             self.watched[flow.id] = opened
+            if opened.body is not call.body:
+                flow.request.content = opened.body
             return
         await self._start(flow, opened)
 
@@ -158,6 +160,7 @@ class Bridge:
                 flows.reply_whole(flow, exchange, clock())
             flows.show(flow, exchange.trace)
             flows.hide_credential(flow, exchange)
+            self._tell_losses(exchange)
         elif aside := self.asides.pop(flow.id, None):
             flows.end_aside(flow, aside, clock())
 
@@ -169,6 +172,11 @@ class Bridge:
             flows.show(flow, opened.trace)
         if isinstance(opened, Exchange):
             flows.hide_credential(flow, opened)
+            self._tell_losses(opened)
+
+    def _tell_losses(self, exchange: Exchange) -> None:
+        if self.runtime:
+            self.runtime.tell_losses(exchange.trace)
 
     def _protocol_of(self, flow: http.HTTPFlow) -> Protocol | None:
         return (

@@ -55,13 +55,13 @@ class Call:
         """Why it cannot be read."""
         return self._read[1]
 
-    @property
+    @cached_property
     def model(self) -> str:
         """The model it names; "" where it names none."""
         value = self.parsed.get("model") if isinstance(self.parsed, dict) else None
         return value if isinstance(value, str) else ""
 
-    @property
+    @cached_property
     def wants_stream(self) -> bool:
         return isinstance(self.parsed, dict) and self.parsed.get("stream") is True
 

@@ -77,6 +77,7 @@ def parse(source: str, name: str, env: Mapping[str, str]) -> Config:
             top.section("failover", (*FAILOVER, "statuses", "errors", "health_check"))
         ),
         strict=top.take("strict", boolean, False),
+        notes_header=top.take("notes_header", boolean, False),
         ledger=_bounds(top, "ledger"),
         store=_bounds(top, "store"),
         warnings=(*disabled, *dropped),
@@ -200,7 +201,7 @@ UPSTREAM = (
 )
 BOUNDS: dict[str, Reader[Any]] = {"max_bytes": size, "max_age": positive_duration}
 USUAL_BOUNDS = Bounds(64 * 1024**2, 6 * 3600.0)
-TOP = ("intercept", "upstreams", "routes", "failover", "strict", "ledger", "store")
+TOP = ("intercept", "upstreams", "routes", "failover", "strict", "notes_header", "ledger", "store")
 
 
 # Sections

@@ -101,7 +101,8 @@ class Exchange:
     `record` is told what became of each attempt at an upstream. `key` seals opaque state, `ledger`
     keeps it for apps that drop it, `store` the answers that apps may name later. `resends` False:
     there is one attempt and no more, for a driver that cannot try another upstream. `shape` makes
-    of a whole answer what the app asked for, where that is something else.
+    of a whole answer what the app asked for, where that is something else. `notes_header`: the app
+    is told the codes of what was lost, as far as they are known with the headers.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Exchange:
         *,
         key: bytes,
         strict: bool = False,
+        notes_header: bool = False,
         ledger: Ledger | None = None,
         store: Store | None = None,
         resends: bool = True,
@@ -123,7 +125,7 @@ class Exchange:
         self.call, self.route = call, choice.route
         self._router, self._failover, self._record = router, failover, record
         self._key, self._ledger, self._store = key, ledger, store
-        self._resends, self._shape = resends, shape
+        self._resends, self._shape, self._notes_header = resends, shape, notes_header
         self._strict = strict if choice.route.strict is None else choice.route.strict
         idle = Translator(call.protocol, call.protocol, now=now)
         self.trace = Trace(call.protocol, now, call.model, idle, choice.route.name)
@@ -323,7 +325,8 @@ class Exchange:
 
     def _go_on(self, out: list[bytes], now: float, *, end: bool) -> Step:
         """The app gets `out`; from its first content on there is no way back."""
-        failure, paused = self.translator.failure, self.translator.paused
+        translator = self.translator
+        failure, paused = translator.failure, translator.paused
         if failure is not None:
             self._end_attempt("cut", now, failure)
         elif end:
@@ -496,6 +499,7 @@ class Exchange:
     def _reply(self, reply: Reply, now: float) -> Step:
         if self._shape is not None and reply.status < 300:
             reply = self._shape(reply)
+        reply = replace(reply, headers=self._noted(reply.headers))
         self.trace.bodies.client_response.add(reply.body)
         self.trace.finish(now)
         return Done(reply)
@@ -511,7 +515,11 @@ class Exchange:
 
     def head(self, now: float) -> Reply:
         """What stands in front of a stream: status and headers."""
-        return Reply(200, self._reply_headers(EVENT_STREAM, now))
+        return Reply(200, self._noted(self._reply_headers(EVENT_STREAM, now)))
+
+    def _noted(self, headers: Headers) -> Headers:
+        codes = ",".join(self.trace.codes) if self._notes_header else ""
+        return [*headers, ("x-bridge-notes", codes)] if codes else headers
 
     def _reply_headers(self, content_type: str, now: float) -> Headers:
         """The upstream's headers for the app, with an answer that is framed anew."""

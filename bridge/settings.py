@@ -100,6 +100,7 @@ class Config:
     routes: tuple[Route, ...]
     failover: Failover
     strict: bool
+    notes_header: bool  # apps are told what their calls lost
     ledger: Bounds | None
     store: Bounds | None
     warnings: tuple[str, ...]

@@ -113,6 +113,12 @@ class Trace:
         """Whether the app has all it will get."""
         return self.timing.last is not None
 
+    @property
+    def codes(self) -> list[str]:
+        """Of all that was noted, but for what nobody would miss."""
+        known = dict.fromkeys(note.code for note in self.translator.notes)
+        return [code for code in known if code != "hint_dropped"]
+
     def metadata(self) -> dict[str, Any]:
         """Plain data for the flow."""
         translator, usage = self.translator, self.translator.usage
@@ -149,8 +155,8 @@ class Trace:
             line += f" | {self.translator.finish_reason}"
         if usage := self.translator.usage:
             line += f" | {usage.input_tokens} in, {usage.output_tokens} out"
-        codes = dict.fromkeys(n.code for n in self.translator.notes if n.code != "hint_dropped")
-        return f"{line} | {', '.join(codes)}" if codes else line
+        codes = ", ".join(self.codes)
+        return f"{line} | {codes}" if codes else line
 
     def mark(self) -> str:
         """mitmproxy's marker for the flow list; "" for a call with nothing to see."""

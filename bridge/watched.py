@@ -1,6 +1,11 @@
-"""A call that no route takes: it goes to the app's own host as it is, and is only looked at."""
+"""A call that no route takes: it goes to the app's own host as it is, and is only looked at.
+
+But for one thing: state of another upstream's that the app still carries, which its host would
+refuse, and could not read.
+"""
 
 from .call import Call
+from .ledger import Ledger
 from .steps import Reply
 from .trace import Trace
 from .transform import Translator
@@ -8,10 +13,16 @@ from .transform.headers import Headers
 
 
 class Watched:
-    """What passes is told to it; it changes nothing."""
+    """What passes is told to it; `body` is what is to be sent, the app's own as a rule."""
 
-    def __init__(self, call: Call, now: float) -> None:
-        translator = Translator(call.protocol, call.protocol, exact=True, now=now)
+    def __init__(
+        self, call: Call, now: float, *, key: bytes = b"", ledger: Ledger | None = None
+    ) -> None:
+        moment = ledger.at(now) if ledger else None
+        translator = Translator(
+            call.protocol, call.protocol, exact=True, key=key, ledger=moment, now=now
+        )
+        self.body = call.body if call.fault else translator.request(call.body, call.parsed)
         self.trace = Trace(call.protocol, now, call.model, translator)
         self.trace.bodies.client_request.add(call.body)
         self.trace.begin(call.host, now)

@@ -82,6 +82,7 @@ failover:
   ping_interval: 10
   health_check: {interval: 0.5, timeout: 2s, path: /health}
 strict: true
+notes_header: true
 ledger: {max_bytes: 1MB, max_age: 1h}
 store: false
 """
@@ -199,6 +200,7 @@ def test_everything() -> None:
             health_check=HealthCheck(interval=0.5, timeout=2.0, path="/health"),
         ),
         strict=True,
+        notes_header=True,
         ledger=Bounds(1024 * 1024, 3600.0),
         store=None,
         warnings=(),
@@ -228,6 +230,7 @@ def test_everything_has_a_default() -> None:
             health_check=HealthCheck(interval=60.0, timeout=10.0, path="/v1/models"),
         ),
         strict=False,
+        notes_header=False,
         ledger=Bounds(64 * 1024 * 1024, 6 * 3600.0),
         store=Bounds(64 * 1024 * 1024, 6 * 3600.0),
         warnings=(),
@@ -368,7 +371,7 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
             "route: []",
             [
                 "route: is not a known key: intercept, upstreams, routes, failover, "
-                "strict, ledger, store"
+                "strict, notes_header, ledger, store"
             ],
             id="unknown key at the top",
         ),
@@ -717,6 +720,11 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
         ),
         pytest.param("strict: 1", ["strict: 1 is not true or false"], id="strict as a number"),
         pytest.param(
+            "notes_header: x-notes",
+            ['notes_header: "x-notes" is not true or false'],
+            id="a name for the header of notes",
+        ),
+        pytest.param(
             "failover: {cooldown: ${COOLDOWN}}",
             ["failover.cooldown: environment variable COOLDOWN is not set"],
             id="unset variable outside an upstream",
@@ -749,7 +757,7 @@ def test_the_error_names_the_file_in_every_line() -> None:
         parse("{strict: 1, x: 2}", "mine.yaml", {})
     assert str(caught.value).splitlines() == [
         "mine.yaml: x: is not a known key: intercept, upstreams, routes, failover, "
-        "strict, ledger, store",
+        "strict, notes_header, ledger, store",
         "mine.yaml: strict: 1 is not true or false",
     ]
 

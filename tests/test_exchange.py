@@ -84,6 +84,7 @@ def opened(
         told,
         key=b"k",
         strict=parsed.strict,
+        notes_header=parsed.notes_header,
         ledger=ledger,
         resends=resends,
         now=100.0,
@@ -117,6 +118,9 @@ def said(step: Step) -> str:
     assert isinstance(step, Say)
     return b"".join(step.pieces).decode()
 
+
+LOST: dict[str, Any] = {"stop_sequences": list("abcde"), "speed": "fast"}
+CODES = "stop_truncated,speed_dropped"
 
 # --- an answer
 
@@ -390,6 +394,64 @@ def test_strict_counts_nearest_to_the_upstream(
         assert b"strict" in exhausted(made).body
     else:
         assert made.trace.mark() == ":orange_circle:"
+
+
+# --- what the app is told of losses
+
+
+def noted(reply: Reply) -> list[str]:
+    return [value for name, value in reply.headers if name == "x-bridge-notes"]
+
+
+@pytest.mark.parametrize(
+    "fields, header, expected",
+    [
+        pytest.param(LOST, True, [CODES], id="the codes, in order"),
+        pytest.param(LOST, False, [], id="not unless it is wanted"),
+        pytest.param({}, True, [], id="nothing where nothing was lost"),
+        pytest.param({"diagnostics": {}}, True, [], id="nor where nobody would miss it"),
+    ],
+)
+def test_the_codes_of_losses_stand_in_a_header(
+    fields: dict[str, Any], header: bool, expected: list[str]
+) -> None:
+    made, _ = opened(body(**fields), notes_header=header)
+    begun(made)
+    made.answered(200, JSON, 101.0)
+    step = made.whole(json.dumps(ANSWER).encode(), 102.0)
+    assert isinstance(step, Done) and noted(step.reply) == expected
+    assert ("request-id", "req_1") in step.reply.headers
+
+
+def test_the_head_of_a_stream_tells_the_losses_known_by_then() -> None:
+    made, _ = opened(body(stream=True, **LOST), notes_header=True)
+    begun(made)
+    made.answered(200, SSE, 101.0)
+    said(made.take(ROLE + TEXT, 102.0))
+    assert noted(made.head(102.0)) == [CODES]
+    made.take(END + DONE, 103.0)
+    assert made.trace.codes == [*CODES.split(","), "usage_missing"]
+
+
+def test_errors_tell_them_too() -> None:
+    made, _ = opened(body(**LOST), notes_header=True)
+    begun(made)
+    made.answered(400, JSON, 101.0)
+    step = made.whole(b'{"error": {"message": "no"}}', 102.0)
+    assert isinstance(step, Done) and noted(step.reply) == [CODES]
+
+
+def test_what_was_taken_out_of_a_call_of_the_same_protocol_is_told() -> None:
+    signed = {"type": "redacted_thinking", "data": "brg1.of.another"}
+    history = [{"role": "assistant", "content": [signed, {"type": "text", "text": "yes"}]}]
+    content = body(messages=[*history, {"role": "user", "content": "hi"}])
+    made, _ = opened(content, notes_header=True, routes=[{"upstreams": ["own"]}])
+    begun(made)
+    made.answered(200, JSON, 101.0)
+    told = turn("end_turn", {"type": "text", "text": "yes"})
+    step = made.whole(told, 102.0)
+    assert isinstance(step, Done) and step.reply.body == told
+    assert noted(step.reply) == ["opaque_foreign"]
 
 
 # --- behind the first content

@@ -606,6 +606,7 @@ def test_a_copy_goes_by_another_configuration_and_has_a_life_of_its_own() -> Non
     before = a.status(10)
     b = a.under(Failover(cooldown=7, connection_errors=1, failures=1))
     assert b.status(10) == before
+    assert [each.probe_due(10) for each in (a, a.under(WITHOUT_PROBES))] == [True, False]
     assert b.record(REFUSED, 10) == [Unhealthy("a", "connection refused, connection error 1", 7)]
     b.record(Answered(429), 10, Use(key=1))
     b.record(GONE, 10, Use(model="y"))

@@ -398,7 +398,8 @@ def test_a_request_tries_each_target_once_and_each_upstream_before_it_gives_up(
         router.tick(now)
         router.begin(target(router, label), now)
         started = None if age < 0 else now - age
-        router.record(target(router, label), outcome, now, started=started)
+        model = "claude-1"  # not the one of the request below
+        router.record(target(router, label), outcome, now, started=started, model=model)
     route, tried = router.routes[0], list[Target]()
     for outcome in outcomes:
         shown = router.status(now)["upstreams"]

@@ -1,10 +1,13 @@
 """A call that only passes: seen to its end, and nothing made of it."""
 
 import json
+from typing import Any
 
 import pytest
 
+from bridge.bounded import Bounds
 from bridge.call import Call
+from bridge.ledger import Ledger
 from bridge.steps import Reply
 from bridge.watched import Watched
 
@@ -75,3 +78,27 @@ def test_a_connection_that_goes(answered: bool, cancelled: bool, outcome: str) -
     call.broke("gone", 12.0, cancelled=cancelled)
     call.broke("again", 13.0, cancelled=True)
     assert (call.trace.attempts[0].outcome, call.trace.attempts[0].reason) == (outcome, "gone")
+
+
+@pytest.mark.parametrize(
+    "details, changed",
+    [
+        pytest.param(
+            [{"type": "reasoning.encrypted", "data": "brg1.a.b"}], True, id="our envelope"
+        ),
+        pytest.param([{"type": "reasoning.text", "signature": "its own"}], False, id="the host's"),
+    ],
+)
+def test_what_another_upstream_made_stays_here(details: Any, changed: bool) -> None:
+    said = {"role": "assistant", "content": "x", "reasoning_details": details}
+    body = json.dumps({"model": "gpt", "messages": [said]}).encode()
+    path = "/v1/chat/completions"
+    ledger = Ledger(Bounds(1 << 20, 60))
+    call = Call("openai_chat", "https", "api.test", 443, path, (), body)
+    sent = Watched(call, 10.0, ledger=ledger).body
+    assert (sent is not body) is changed and b"brg1." not in sent
+
+
+def test_what_is_no_json_passes_too() -> None:
+    call = Call("openai_chat", "https", "api.test", 443, "/v1/chat/completions", (), b"{brg1.")
+    assert Watched(call, 10.0).body is call.body

@@ -223,7 +223,6 @@ class BridgeStream(HttpStream):
 
     def _answer(self, exchange: Driven, event: events.Event) -> Commands:
         """Something of the answer to the attempt under way."""
-        now = self._now
         match event:
             case ResponseData() if self._streams:
                 yield from self._take(self._net(self._taken, event.data))
@@ -231,17 +230,17 @@ class BridgeStream(HttpStream):
                 self._response = event.response
                 headers = flows.headers_of(event.response)
                 self._decode = decoder(event.response.headers.get("content-encoding", ""))
-                self._streams = exchange.answered(event.response.status_code, headers, now)
+                self._streams = exchange.answered(event.response.status_code, headers, self._now)
                 yield from self._set_alarm()
             case ResponseData():
                 self.response_body_buf += event.data
-                exchange.received(now)
+                exchange.received(self._now)
             case ResponseEndOfMessage():
                 self._server = None
                 yield from self._take(self._net(self._taken if self._streams else self._whole, b""))
             case ResponseProtocolError():
                 self._server = None
-                yield from self._take(self._net(exchange.lost, event.message, now))
+                yield from self._take(self._net(exchange.lost, event.message, self._now))
             case _:  # trailers
                 pass
 

@@ -19,10 +19,12 @@ from ..endpoints import Side
 from ..exchange import Exchange
 from ..health import Outcome
 from ..ledger import Ledger
+from ..loss_log import LossLog
 from ..outgoing import Outgoing
 from ..routing import Choice, Router, Target
 from ..steps import Reply
 from ..store import Store
+from ..trace import Trace
 from ..transform import TransformError
 from ..upstream import Upstream
 from ..watched import Watched
@@ -49,6 +51,7 @@ class Runtime:
         self.router = Router(self.config)
         self.ledger = _ledger(self.config, None)
         self.store = _store(self.config, None)
+        self._losses = LossLog()
         self._timers = Timers(self._tick, self._due, self._check)
         self._freed: asyncio.Future[None] | None = None  # a request ended; someone waits for that
         self._tell_warnings()
@@ -63,7 +66,7 @@ class Runtime:
         """`resends`: whoever drives it can try one upstream after the other."""
         choice = self.router.candidates(call.facts(self.router.asks), now)
         if choice is None:
-            return Watched(call, now)
+            return Watched(call, now, key=self._key, ledger=self.ledger)
         return self._exchange(call, choice, now, resends=resends)
 
     def _exchange(
@@ -83,6 +86,7 @@ class Runtime:
             self.record,
             key=self._key,
             strict=self.config.strict,
+            notes_header=self.config.notes_header,
             ledger=self.ledger,
             store=self.store,
             resends=resends,
@@ -142,6 +146,11 @@ class Runtime:
         if self._freed is not None:
             self._freed.set_result(None)
             self._freed = None
+
+    def tell_losses(self, trace: Trace) -> None:
+        """Of a call that is over."""
+        for line in self._losses.lines(trace, clock()):
+            logger.info("bridge: %s", line)
 
     def _tick(self) -> None:
         for change in self.router.tick(clock()):

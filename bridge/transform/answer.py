@@ -15,6 +15,7 @@ from .context import Context, context
 from .errors import decode_error
 from .fold import Fold
 from .json_text import Json, dumps, loads
+from .mismatch import protocol_of
 from .model import (
     Error,
     Event,
@@ -34,7 +35,7 @@ from .model import (
     ToolCallPart,
     Usage,
 )
-from .notes import TransformError
+from .notes import Notes, TransformError
 from .restore import Restorer
 from .rounds import Rounds
 from .splice import splice
@@ -80,6 +81,8 @@ class Answer:
         self._client, self._upstream, self._ctx = client, upstream, ctx
         self._restorer, self._asked, self._exact = restorer, asked, exact
         self._same = ctx.client == ctx.upstream
+        # What is passed on loses nothing of what cannot be read here.
+        self._reading = replace(ctx, notes=Notes()) if self._same else ctx
         self._open: Part | None = None
         self.phase: Phase = "waiting"
         self.status = 200
@@ -91,12 +94,13 @@ class Answer:
         self.turn: Native | None = None  # what the upstream wants back of it
         self.states: list[str] = []  # signatures and ciphertexts that were passed on as they are
         self._parser = SseParser()
-        self._decoder = upstream.Decoder(ctx)
+        self._decoder = upstream.Decoder(self._reading)
         self._encoder: Encoder | None = None
         self._is_stream: bool | None = None  # None: too early to tell
         self._held: list[bytes] = []  # until the form is known; all of a whole body
         self._held_bytes = 0
         self._given = 0
+        self._first: str | bytes = ""  # of what the upstream said
         self._rest: list[bytes] = []  # of an event that is not whole yet, where bytes are passed on
         self.rounds = Rounds()
         self.heard = 0  # events with something in them
@@ -132,8 +136,9 @@ class Answer:
         yield from self._seen(self._decoder.end())
 
     def _body_events(self, body: bytes) -> list[Event]:
+        self._first = body
         try:
-            events = self._upstream.decode_response(loads(body), self._ctx)
+            events = self._upstream.decode_response(loads(body), self._reading)
         except ValueError:  # not JSON: HTML of a proxy, or nothing
             empty = Error("server", "the upstream sent an empty answer", 502)
             events = [Failure(decode_error(502, body) if body.strip() else empty)]
@@ -196,6 +201,7 @@ class Answer:
 
     def _decoded(self, sse: SseEvent) -> list[Event]:
         events = self._decoder.feed(sse)
+        self._first = self._first or sse.data or ""
         silent = sse.data is None or (len(events) == 1 and isinstance(events[0], Keepalive))
         self.heard += not silent
         return events
@@ -235,7 +241,7 @@ class Answer:
         self.rounds.paused = False
         self._made.add(Stop(Finish("pause")))
         assert self._made.response is not None
-        self._parser, self._decoder = SseParser(), self._upstream.Decoder(self._ctx)
+        self._parser, self._decoder = SseParser(), self._upstream.Decoder(self._reading)
         self._is_stream, self._held, self._held_bytes = None, [], 0
         own = context(self._ctx.upstream, self._ctx.upstream)
         return self._upstream.encode_response(self._made.response, own)
@@ -249,13 +255,19 @@ class Answer:
         return dumps(body)
 
     def _know_request(self) -> None:
-        """Read the client's request after all: passing bytes on had no need of it."""
+        """Read the client's request after all: passing bytes on had no need of it.
+
+        And what an answer that is made anew has lost.
+        """
+        for note in self._reading.notes if self._same else ():
+            self._ctx.notes.add(*note)
         if self._ctx.request is None and self._ctx.raw is not None:
             with suppress(TransformError):  # the upstream has accepted it: defaults will do
-                self._ctx.request = self._client.decode_request(self._ctx.raw, self._ctx)
+                self._ctx.request = self._client.decode_request(self._ctx.raw, self._reading)
 
     def _seen(self, events: Iterable[Event]) -> Iterator[Event]:
         """`events` in the client's names, and their meaning for the caller kept."""
+        events = map(self._explained, events)
         if self._same:
             for event in events:
                 self._see(event)
@@ -269,6 +281,16 @@ class Answer:
                 self.told.add(event)
                 self._see(event)
                 yield event
+
+    def _explained(self, event: Event) -> Event:
+        """An answer that nobody could read may be one in another protocol."""
+        if not isinstance(event, Failure) or self.begun:
+            return event
+        other = protocol_of(self._first)
+        if other in (None, self._ctx.upstream):
+            return event
+        problem = f"the upstream speaks {other}, not {self._ctx.upstream} as it is configured"
+        return Failure(replace(event.error, message=problem))
 
     def _whole(self, stop: Stop) -> Stop:
         """The end of the answer, with all of it for clients that cannot carry every part."""

@@ -14,7 +14,8 @@ from typing import Literal
 from .json_text import dumps, loads
 from .model import Native, Protocol
 
-PREFIX = "brg1."
+MARK = "brg1"  # of what the bridge made itself
+PREFIX = f"{MARK}."
 MAX_BYTES = 16 * 1024 * 1024  # of JSON, before compression
 
 _LETTERS: dict[Protocol, str] = {

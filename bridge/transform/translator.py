@@ -10,7 +10,7 @@ from . import anthropic_messages, openai_chat, openai_responses
 from .answer import Answer, Phase
 from .codec import Codec
 from .context import Context, context
-from .envelope import PREFIX, is_sealed
+from .envelope import MARK, is_sealed
 from .errors import decode_error
 from .json_text import Json, dumps, loads
 from .model import Error, FinishReason, Message, Protocol, Usage
@@ -153,7 +153,7 @@ class Translator:
             not (is_sealed(state) or self._may_return(state))
             for state in self._client.states(parsed)
         )
-        if not bare and PREFIX.encode() not in body:
+        if not bare and MARK.encode() not in body:
             return body
         kept = self._client.without_state(parsed, bare=bare, ctx=self._ctx)
         return body if kept == parsed else dumps(kept)

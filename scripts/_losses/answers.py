@@ -80,8 +80,8 @@ MESSAGES: dict[str, Answer] = {
     "citations of files": cited(type="char_location", document_index=0, file_id="file_1"),
     "citations of other documents": cited(type="char_location", document_index=0),
     "a matched `stop_sequence`": message(stop_reason="stop_sequence", stop_sequence="END"),
-    "a refusal with its reasons": message(
-        stop_reason="refusal", stop_details={"type": "refusal", "category": "cyber"}
+    "a refusal": message(
+        stop_reason="refusal", stop_details={"type": "refusal", "explanation": "No."}
     ),
     "a `compaction` block": message(
         {"type": "compaction", "content": "We met."}, stop_reason="compaction"
@@ -131,7 +131,7 @@ CHAT: dict[str, Answer] = {
     "an unknown `finish_reason`": completion(choice(finish="moonrise")),
     "no `finish_reason`": completion(choice(finish=None)),
     "no `usage`": completion(usage=None),
-    "calls whose arguments are no JSON object": completion(
+    "arguments that are no JSON": completion(
         choice(tool_calls=[{**chat.CALL, "function": {"name": "look", "arguments": "{'a'"}}])
     ),
     "arguments behind the end of a call": Answer(

@@ -81,7 +81,9 @@ SPECIMENS: Specimens = {
         **each(max_completion_tokens=50, max_tokens=50, temperature=0.5, top_p=0.9),
         **each(temperature=0.5, top_p=0.9, older=True),
         "`temperature` above 1 for an older model": Specimen({"temperature": 1.5}, older=True),
-        "both for an older model": Specimen({"temperature": 0.5, "top_p": 0.9}, older=True),
+        "both together for an older model": Specimen(
+            {"temperature": 0.5, "top_p": 0.9}, older=True
+        ),
         **each(frequency_penalty=1, presence_penalty=1, logit_bias={"1": 1}, seed=7),
         **each(top_k=40, min_p=0.1, stop=["END"]),
         "`stop` of blanks": Specimen({"stop": ["\n\n"]}),
@@ -97,8 +99,8 @@ SPECIMENS: Specimens = {
         "`reasoning_effort` for an older model": effort(
             "high", older=True, max_completion_tokens=32_000
         ),
-        "with a small limit": effort("high", older=True, max_completion_tokens=900),
-        "with a call forced": effort(
+        "the same with a small limit": effort("high", older=True, max_completion_tokens=900),
+        "the same with a call forced": effort(
             "high", older=True, tools=[function()], tool_choice="required"
         ),
         "`reasoning` of OpenRouter": Specimen({"reasoning": {"effort": "high"}}),

@@ -90,7 +90,7 @@ def _elsewhere(row: Row) -> str:
     return "; ".join(
         f"{NAMES[protocol]} {outcome}"
         for protocol, outcome in row.elsewhere.items()
-        if outcome.said != row.outcomes[protocol].said
+        if str(outcome) != str(row.outcomes[protocol])
     )
 
 

@@ -62,7 +62,7 @@ def file(**fields: Json) -> Json:
     return {"type": "input_file", **fields}
 
 
-def kind(name: str, **fields: Json) -> Json:
+def kind(name: str, /, **fields: Json) -> Json:
     return {"type": name, **fields}
 
 

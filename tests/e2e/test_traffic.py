@@ -373,3 +373,15 @@ def test_strict_refuses_what_would_lose_content(
     assert "messages[0]" in refused.json()["error"]["message"]
     assert sim.requests() == []
     assert post(proxy, message(top_k=3)).status_code == 200
+
+
+def test_losses_are_told_in_a_header_and_in_the_log(
+    sim: Simulator, start_proxy: Start, chat_backed: dict[str, Any]
+) -> None:
+    proxy = start_proxy({**chat_backed, "notes_header": True}, *REVERSE, env=KEY)
+    whole, streamed = (post(proxy, message(top_k=3, stream=stream)) for stream in (False, True))
+    plain = post(proxy, message())
+    assert whole.headers["x-bridge-notes"] == "sampling_dropped"
+    assert streamed.headers["x-bridge-notes"] == "sampling_dropped"
+    assert "x-bridge-notes" not in plain.headers
+    proxy.wait_for(r"bridge: routes\[0\] -> chat: sampling_dropped \(top_k\): gpt-x")

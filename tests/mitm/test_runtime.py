@@ -67,6 +67,22 @@ def test_a_call_is_opened_with_the_configuration_in_force(path: Path) -> None:
     assert isinstance(Runtime(path, b"k").open(call(), clock(), resends=True), Watched)
 
 
+def test_losses_are_logged_once_a_minute(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.write_text(CONFIG.replace("${NOBODY_SETS_THIS}", "key"))
+    runtime = Runtime(path, b"k")
+    messages = b'[{"role": "user", "content": "hi"}]'
+    body = b'{"model": "m", "max_tokens": 1, "top_k": 3, "messages": %s}' % messages
+    caplog.set_level(logging.INFO)
+    for _ in range(2):
+        lossy = replace(call(), protocol="anthropic_messages", path="/v1/messages", body=body)
+        exchange = runtime.open(lossy, clock(), resends=True)
+        assert isinstance(exchange, Exchange) and asyncio.run(runtime.advance(exchange))
+        runtime.tell_losses(exchange.trace)
+    assert caplog.messages == [
+        "bridge: routes[0] -> a: sampling_dropped (top_k): m does not take it"
+    ]
+
+
 ONE_AT_A_TIME = CONFIG.replace("/v1'}", "/v1', max_in_flight: 1, queue: QUEUE}")
 
 

@@ -177,3 +177,31 @@ def test_breaking_off_says_so_once() -> None:
     assert t.break_off(error) == []
     exact = translator("openai_chat", exact=True)
     assert exact.break_off(error) == []
+
+
+TWO = {
+    "id": "c1",
+    "model": "up",
+    "choices": [
+        {"index": n, "finish_reason": "stop", "message": {"role": "assistant", "content": "x"}}
+        for n in (0, 1)
+    ],
+}
+
+
+def test_what_passes_as_it_came_has_lost_nothing() -> None:
+    body = json.dumps(TWO).encode()
+    passed = translator("openai_chat")
+    assert passed.response(body) == body and passed.notes == []
+    streamed = translator("openai_chat")
+    assert run(streamed, TEXT) == b"".join(TEXT) and streamed.notes == []  # nor has it usage
+
+
+def test_what_is_made_anew_in_its_own_protocol_tells_what_it_lost() -> None:
+    body = json.dumps(TWO).encode()
+    whole = translator("openai_chat")
+    assert whole.response(body, as_stream=True).endswith(b"[DONE]\n\n")
+    held = translator("openai_chat")
+    assert run(held, [body]).endswith(b"[DONE]\n\n")
+    codes = ["choices_dropped", "usage_missing"]
+    assert [note.code for note in whole.notes] == [note.code for note in held.notes] == codes

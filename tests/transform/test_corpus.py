@@ -12,6 +12,7 @@ import pytest
 from bridge.transform import TransformError, Translator, detect
 from bridge.transform.arguments import normal_arguments
 from bridge.transform.json_text import dumps, loads
+from bridge.transform.mismatch import protocol_of
 from bridge.transform.model import (
     Error,
     ErrorKind,
@@ -23,6 +24,7 @@ from bridge.transform.model import (
 )
 from bridge.transform.notes import ERRORS
 from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.sse import SseParser
 from bridge.transform.translator import CODECS
 from tests.transform.recorded import (
     CAPTURES,
@@ -62,14 +64,20 @@ ASKED: dict[Protocol, dict[str, Any]] = {
 }
 PAIRS = [pytest.param(*pair, id=" to ".join(pair)) for pair in permutations(PROTOCOLS, 2)]
 ALL = pytest.param(1, id="all", marks=pytest.mark.long)
-SOME = pytest.param(6, id="every sixth")
+SOME = pytest.param(10, id="every tenth")
+# Which of MODELS, and whether the vendor itself serves it.
+TARGETS = [
+    pytest.param(0, True, id="the vendor's newest model"),
+    pytest.param(1, False, id="an older model elsewhere"),
+    pytest.param(1, True, id="the vendor's older model", marks=pytest.mark.long),
+    pytest.param(0, False, id="a new model elsewhere", marks=pytest.mark.long),
+]
 
 
 # --- requests
 
 
-@pytest.mark.parametrize("vendor", [True, False], ids=["the vendor", "a compatible server"])
-@pytest.mark.parametrize("generation", [0, 1], ids=["newest model", "older model"])
+@pytest.mark.parametrize("generation, vendor", TARGETS)
 @pytest.mark.parametrize("client, upstream", PAIRS)
 def test_every_request_is_translated_or_refused_for_a_reason(
     client: Protocol, upstream: Protocol, generation: int, vendor: bool
@@ -223,6 +231,17 @@ def comparable(value: Any) -> Any:
         added = HELPERS | ({"index"} if "function" in value else set())
         return {k: comparable(v) for k, v in value.items() if v is not None and k not in added}
     return [comparable(v) for v in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_trap_41_no_answer_is_taken_for_one_of_another_protocol(
+    protocol: Protocol, kind: str
+) -> None:
+    for record in records(protocol, kind):
+        events = [event.data for event in SseParser().feed(recorded_bytes(record)) if event.data]
+        first = events[0] if record["streaming"] else recorded_bytes(record)
+        assert protocol_of(first) in (protocol, None), record["id"]
 
 
 # --- errors

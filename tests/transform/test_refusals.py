@@ -8,11 +8,12 @@ from bridge.transform import TransformError, Translator, encode_refusal
 from bridge.transform.json_text import dumps
 from bridge.transform.model import Protocol
 from bridge.transform.notes import ERRORS
-from tests.transform.sdks import PROTOCOLS, raised
+from tests.transform.sdks import raised
 from tests.transform.strategies import Body
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"
+R: Protocol = "openai_responses"
 
 
 def messages(*blocks: Body, **fields: Any) -> Body:
@@ -42,7 +43,12 @@ def offered(protocol: Protocol, *names: str) -> list[Body]:
     return [{"name": name, "input_schema": {"type": "object"}} for name in names]
 
 
+def responses(**fields: Any) -> Body:
+    return {"model": "m", "input": "hi", **fields}
+
+
 SEARCH = {"type": "web_search_20250305", "name": "web_search"}
+FILES = {"type": "file_search", "vector_store_ids": ["vs_1"]}
 SOUND = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
 VOICE = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
 LOOP = {"type": "object", "properties": {"next": {"$ref": "#"}}}
@@ -129,13 +135,30 @@ ROWS = [
         chat(tools=offered(C, *TWINS)),
         id="two names that become one, towards Messages",
     ),
+    pytest.param("audio_unsupported", C, R, chat(SOUND), id="a recording, towards Responses"),
+    pytest.param("background_unsupported", R, A, responses(background=True), id="an answer later"),
+    pytest.param(
+        "previous_response_not_found",
+        R,
+        C,
+        responses(previous_response_id="resp_1"),
+        id="an earlier answer that nobody here has kept",
+    ),
+    pytest.param(
+        "prompt_template_unsupported",
+        R,
+        A,
+        {"model": "m", "prompt": {"id": "pmpt_1"}},
+        id="a prompt that OpenAI keeps",
+    ),
+    pytest.param(
+        "hosted_tool_unsupported",
+        R,
+        C,
+        responses(tools=[FILES], tool_choice={"type": "file_search"}),
+        id="a search in OpenAI's files, demanded",
+    ),
 ]
-# Only Responses can ask for these.
-RESPONSES_ALONE = {
-    "background_unsupported",
-    "previous_response_not_found",
-    "prompt_template_unsupported",
-}
 
 
 @pytest.mark.parametrize("code, client, upstream, body", ROWS)
@@ -154,5 +177,4 @@ def test_what_cannot_be_said_is_refused_in_the_clients_dialect(
 
 
 def test_every_refusal_has_a_row() -> None:
-    alone = RESPONSES_ALONE if "openai_responses" not in PROTOCOLS else set()
-    assert {row.values[0] for row in ROWS} | alone == ERRORS
+    assert {row.values[0] for row in ROWS} == ERRORS

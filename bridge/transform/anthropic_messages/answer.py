@@ -25,7 +25,7 @@ from ..model import (
 )
 from ..names import object_id
 from ..sequence import Call
-from .parts import PROTOCOL, call_native, decode_citation
+from .parts import PROTOCOL, SHOWN, call_native, decode_citation
 from .usage import encode_usage
 
 __all__ = ()
@@ -227,10 +227,16 @@ def is_hidden(ctx: Context) -> bool:
     return ctx.request is not None and ctx.request.reasoning.mode == "disabled"
 
 
+def is_omitted(ctx: Context) -> bool:
+    """A client that wants no text of it gets what carries it all the same."""
+    return ctx.request is not None and ctx.request.reasoning.visible is False
+
+
 def encode_thinking(text: str, native: Native | None, ctx: Context) -> Json:
     """None where there is nothing to show and nothing to carry."""
     if is_hidden(ctx):
         return None
+    text = "" if is_omitted(ctx) else text
     if native and native.protocol == PROTOCOL and not text:
         return native.blocks[0]
     signature = encode_signature(native, ctx)
@@ -281,14 +287,14 @@ def encode_native(part: NativePart, ctx: Context) -> list[Json]:
 def _hosted_blocks(call: HostedCall, seed: str, ctx: Context) -> list[Json]:
     """A call and its result; those of MCP servers only where the client has some itself."""
     if call.server is None:
-        use_id = object_id("srvtoolu_", seed, ctx)
+        use_id = object_id(f"srv{SHOWN}", seed, ctx)
         use = {"type": "server_tool_use", "id": use_id, "name": call.name, "input": call.input}
         found: Json = [{**FOUND, "url": url} for url in call.urls]
         result = {"type": "web_search_tool_result", "content": UNFOUND if call.failed else found}
     elif not (ctx.request and isinstance(ctx.request.raw, dict) and ctx.request.raw.get(MCP)):
         return []
     else:
-        use_id = object_id("mcptoolu_", seed, ctx)
+        use_id = object_id(f"mcp{SHOWN}", seed, ctx)
         use = {"type": "mcp_tool_use", "id": use_id, "name": call.name, "input": call.input}
         use["server_name"] = call.server
         said = [{"type": "text", "text": call.output}]

@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 from ..arguments import RAW, normal_arguments
 from ..context import Context
-from ..envelope import is_sealed
+from ..envelope import MARK, is_sealed
 from ..fields import one_of, optional, required
 from ..json_text import Json, dump_text, loads
 from ..model import (
@@ -105,6 +105,7 @@ def _part(block: Json, place: str, where: str, ctx: Context) -> Part:
     decode = DECODERS.get(kind)
     if decode is None:
         code = NATIVE.get(kind) or UNKNOWN.get(place, "part_unsupported")
+        code = "hint_dropped" if is_shown(block) else code
         return native_part(block, code, where, _text_of(kind, block))
     if kind in KEYS:
         _note_unknown(block, KEYS[kind], where, ctx)
@@ -116,6 +117,15 @@ def _note_unknown(block: Json, known: frozenset[str], where: str, ctx: Context) 
         if key not in known and key != "type" and value is not None:
             code = "hint_dropped" if key in HINTS else "field_dropped"
             ctx.notes.add(code, f"{where}.{key}", f"a key of {block['type']}")
+
+
+# In the ids of blocks that only show what another vendor's tool did: nobody wants them back.
+SHOWN = f"toolu_{MARK}_"
+
+
+def is_shown(block: Json) -> bool:
+    ids = (block.get("id"), block.get("tool_use_id"))
+    return any(isinstance(known, str) and SHOWN in known for known in ids)
 
 
 def native_part(block: Json, code: str, where: str = "", text: str | None = None) -> NativePart:

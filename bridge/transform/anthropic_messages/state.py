@@ -9,6 +9,7 @@ from ..context import Context
 from ..envelope import is_sealed
 from ..json_text import Json
 from ..turn import state_of
+from .parts import is_shown
 
 __all__ = ["states", "without_state"]
 
@@ -21,7 +22,8 @@ SERVED_RESULT = "_tool_result"  # how the types of other results end
 def states(body: Json) -> Iterator[str]:
     """Signatures, ciphertexts and ids of server tools, ours and others'."""
     for _, _, block in _blocks(body):
-        if (_is_thinking(block) or _is_served(block)) and (state := state_of(block)):
+        has_state = _is_thinking(block) or (_is_served(block) and not is_shown(block))
+        if has_state and (state := state_of(block)):
             yield state
 
 
@@ -32,7 +34,8 @@ def without_state(body: Json, *, bare: bool, ctx: Context) -> Json:
         return body
     for n, m in sorted(dropped):
         block = body["messages"][n]["content"][m]
-        code = "opaque_foreign" if _is_thinking(block) else "server_tool_dropped"
+        served = "hint_dropped" if is_shown(block) else "server_tool_dropped"
+        code = "opaque_foreign" if _is_thinking(block) else served
         ctx.notes.add(code, f"messages[{n}].content[{m}]", "another upstream made it")
     messages = [_without(message, n, dropped) for n, message in enumerate(body["messages"])]
     return _unforced({**body, "messages": [m for m in messages if m["content"] != []]}, ctx)
@@ -46,9 +49,9 @@ def _without(message: Json, n: int, dropped: set[tuple[int, int]]) -> Json:
 
 
 def _goes(block: Json, bare: bool) -> bool:
-    return (_is_thinking(block) and (bare or is_sealed(state_of(block)))) or (
-        bare and _is_served(block)
-    )
+    if _is_thinking(block):
+        return bare or is_sealed(state_of(block))
+    return _is_served(block) and (bare or is_shown(block))
 
 
 def _blocks(body: Json) -> Iterator[tuple[int, int, Json]]:

@@ -45,6 +45,7 @@ from .answer import (
     encode_signature,
     encode_thinking,
     is_hidden,
+    is_omitted,
     message_head,
     text_of,
 )
@@ -277,7 +278,7 @@ class Encoder:
         if self._prefix:
             return self._prefix + dumps(text) + _DELTA_END
         match self._part:
-            case ReasoningPart() if not is_hidden(self._ctx):
+            case ReasoningPart() if not (is_hidden(self._ctx) or is_omitted(self._ctx)):
                 self._prefix = self._delta_start("thinking_delta", "thinking")
                 return self._block_start(THINKING) + self._prefix + dumps(text) + _DELTA_END
             case ToolCallPart() if self._is_object and (begun := text.lstrip()):

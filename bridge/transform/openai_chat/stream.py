@@ -130,13 +130,12 @@ class Decoder:
 
     def _read_usage(self, chunk: Mapping[str, Json], choices: list[Json]) -> bool:
         """Whether there was one; the last that counts the output wins."""
-        if "usage" in chunk or "x_groq" in chunk or any("usage" in choice for choice in choices):
-            for holder in (chunk, chunk.get("x_groq"), *choices):  # Moonshot: in the choice
-                usage = holder.get("usage") if isinstance(holder, dict) else None
-                if isinstance(usage, dict) and usage:
-                    if self._usage is None or any(usage.get(key) is not None for key in OUTPUT):
-                        self._usage = usage
-                    return True
+        for holder in (chunk, chunk.get("x_groq"), *choices):  # Moonshot: in the choice
+            usage = holder.get("usage") if holder and isinstance(holder, dict) else None
+            if usage and isinstance(usage, dict):
+                if self._usage is None or any(usage.get(key) is not None for key in OUTPUT):
+                    self._usage = usage
+                return True
         return False
 
     def _stop(self) -> list[Event]:
@@ -177,7 +176,7 @@ class Decoder:
             self._other_content(content)
         if refusal := text_of(delta.get("refusal")):
             self._refusal.append(refusal)
-            self._say(RefusalPart(""), refusal)
+            self._say(RefusalPart, refusal)
         if delta.get("tool_calls") or delta.get("function_call"):
             self._calls.read(delta)
             self._spoken = self._spoken or self._sequence.calls > 0
@@ -204,7 +203,7 @@ class Decoder:
 
     def _text(self, text: str, logprobs: tuple[Json, ...] = ()) -> None:
         if self._tags is None:
-            self._say(TextPart(""), text, logprobs)
+            self._say(TextPart, text, logprobs)
         else:
             self._sort(self._tags.feed(text))
 
@@ -213,17 +212,17 @@ class Decoder:
             if piece.is_reasoning:
                 self._think(piece.text)
             else:
-                self._say(TextPart(""), piece.text)
+                self._say(TextPart, piece.text)
 
     def _say(
-        self, part: TextPart | RefusalPart, text: str, logprobs: tuple[Json, ...] = ()
+        self, kind: type[TextPart | RefusalPart], text: str, logprobs: tuple[Json, ...] = ()
     ) -> None:
-        """More of the last part if it is of the kind of `part`, else the beginning of `part`."""
-        if type(self._sequence.last) is not type(part):
+        """More of the last part if it is of this kind, else the beginning of one."""
+        if type(self._sequence.last) is not kind:
             self._spoken = True
-            self._sequence.begin(Prose(part))
+            self._sequence.begin(Prose(kind("")))
             self._offset = self._length
-        if isinstance(part, TextPart):
+        if kind is TextPart:
             self._length += len(text)
         self._sequence.say(text, logprobs)
         if self._uncited:

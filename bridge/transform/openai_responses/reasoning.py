@@ -135,8 +135,7 @@ def encode_thought(part: ReasoningPart, ctx: Context) -> list[Json]:
 
 # --- what is being thought
 
-RAW = "response.reasoning_text"  # thoughts themselves, not a summary
-THOUGHTS = ("response.reasoning_summary_text", RAW)
+RAW = "response.reasoning_text"  # events about thoughts themselves, not a summary
 
 
 class Thoughts:
@@ -145,15 +144,15 @@ class Thoughts:
     def __init__(self, item: Mapping[str, Json], owner: Native) -> None:
         self._begun, self._owner = item, owner
         self._said: list[str] = []
-        self._about = ""  # one of THOUGHTS, whichever comes first
+        self._about = ""  # what the first event with text was about: only such count
         self._place: Json = None
         self._open = self._paused = self._kept = False
 
     def read(self, about: str, event: Mapping[str, Json]) -> list[Event]:
         text = event.get("delta")
-        self._about = self._about or about
-        if not isinstance(text, str) or not text or about != self._about:
+        if not isinstance(text, str) or not text or about != (self._about or about):
             return []
+        self._about = about
         place = event.get("summary_index", event.get("content_index"))
         if self._said and place != self._place:
             text = GAP + text

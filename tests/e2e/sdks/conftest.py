@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bridge.simulator import Simulator, running
-from tests.e2e.sdks.programs import PROGRAMS, Trip
+from tests.e2e.sdks.trip import PROGRAMS, Trip
 from tests.e2e.sdks.ways import REVERSE, WAYS, Way, config
 from tests.processes import running_proxy
 

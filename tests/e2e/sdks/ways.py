@@ -1,16 +1,13 @@
-"""How an app reaches the bridge, and which upstream answers it: the table of all directions.
+"""How an app reaches the bridge: a client of an official SDK, as one would make it.
 
-In: the name of an app's protocol, an upstream and a way. Out: a client of the official SDK. Which
-upstream is asked for stands in the model's name, so that one proxy serves all directions.
+Which upstream is to answer stands in the model's name, so that one proxy serves every direction.
 """
 
 import ssl
-from itertools import permutations
 from typing import Any
 
 import anthropic
 import openai
-import pytest
 
 from bridge.simulator import Simulator
 from tests.processes import Proxy
@@ -20,12 +17,12 @@ UPSTREAMS: dict[str, tuple[str, str, Any]] = {
     "messages": ("anthropic_messages", "claude-opus-5", "anthropic"),
     "chat": ("openai_chat", "gpt-5.6", "openai"),
     "responses": ("openai_responses", "gpt-5.6", "openai"),
-    # A server that wants its own reasoning back, and has functions only.
+    # A server that wants its reasoning back and knows functions only.
     "reasoner": ("openai_chat", "r1", {"base": "compatible", "reasoning_required": True}),
 }
-PROTOCOLS = ("messages", "chat", "responses")
 WAYS = ("HTTP/1.1 over TLS", "HTTP/2 over TLS", "reverse mode")
 REVERSE = ("--mode", "reverse:http://127.0.0.1:9")  # nothing listens there: routes decide
+APP: dict[str, Any] = {"api_key": "app", "max_retries": 0}
 
 
 def asking(upstream: str) -> str:
@@ -50,35 +47,12 @@ def config(sim: Simulator) -> dict[str, Any]:
     }
 
 
-def directions() -> list[tuple[str, str]]:
-    """The protocol of an app, and another one of its upstream."""
-    return list(permutations(PROTOCOLS, 2))
-
-
-def by_every_way() -> list[Any]:
-    """All directions by all ways."""
-    return [_trip(app, upstream, way) for app, upstream in directions() for way in WAYS]
-
-
-def by_one_way() -> list[Any]:
-    """All directions, each way in two of them; the rest of the matrix takes minutes."""
-    return [
-        _trip(app, upstream, way, *([] if (n + m) % len(WAYS) == 0 else [pytest.mark.long]))
-        for n, (app, upstream) in enumerate(directions())
-        for m, way in enumerate(WAYS)
-    ]
-
-
-def _trip(app: str, upstream: str, way: str, *marks: Any) -> Any:
-    return pytest.param((app, upstream, way), id=f"{app} to {upstream}, {way}", marks=marks)
-
-
 class Way:
-    """Through the proxy over TLS, as if to the vendor, or with the bridge as the base URL."""
+    """Through the proxy over TLS as if to the vendor, or with the bridge as its base URL."""
 
     def __init__(self, proxy: Proxy, http2: bool | None) -> None:
         self.http2 = http2
-        self.url = proxy.url if http2 is None else None
+        self.base_url = proxy.url if http2 is None else None
         self.options: dict[str, Any] = {"trust_env": False}
         if http2 is not None:
             context = ssl.create_default_context(cafile=proxy.ca)
@@ -86,23 +60,20 @@ class Way:
 
     def messages_client(self) -> anthropic.Anthropic:
         http_client = anthropic.DefaultHttpxClient(**self.options)
-        return anthropic.Anthropic(base_url=self.url, http_client=http_client, **_APP)
+        return anthropic.Anthropic(base_url=self.base_url, http_client=http_client, **APP)
 
     def async_messages_client(self) -> anthropic.AsyncAnthropic:
         http_client = anthropic.DefaultAsyncHttpxClient(**self.options)
-        return anthropic.AsyncAnthropic(base_url=self.url, http_client=http_client, **_APP)
+        return anthropic.AsyncAnthropic(base_url=self.base_url, http_client=http_client, **APP)
 
     def openai_client(self) -> openai.OpenAI:
         http_client = openai.DefaultHttpxClient(**self.options)
-        return openai.OpenAI(base_url=self._v1, http_client=http_client, **_APP)
+        return openai.OpenAI(base_url=self._v1, http_client=http_client, **APP)
 
     def async_openai_client(self) -> openai.AsyncOpenAI:
         http_client = openai.DefaultAsyncHttpxClient(**self.options)
-        return openai.AsyncOpenAI(base_url=self._v1, http_client=http_client, **_APP)
+        return openai.AsyncOpenAI(base_url=self._v1, http_client=http_client, **APP)
 
     @property
     def _v1(self) -> str | None:
-        return self.url and f"{self.url}/v1"
-
-
-_APP: dict[str, Any] = {"api_key": "app", "max_retries": 0}
+        return self.base_url and f"{self.base_url}/v1"

@@ -317,6 +317,15 @@ def test_a_client_that_switched_thinking_off_gets_none() -> None:
     assert encode_thinking("hm", STATE, own) is not None
 
 
+def test_a_client_that_wants_no_text_of_it_gets_the_state() -> None:
+    own = ctx()
+    own.request = Request(A, "m", reasoning=Reasoning(visible=False))
+    block = encode_thinking("hm", STATE, own)
+    assert block == encode_thinking("", STATE, own)
+    assert unseal(block["signature"], own.key) == STATE
+    assert encode_thinking("hm", None, own) is None
+
+
 LOCATION = {
     "type": "web_search_result_location",
     "url": "https://a",
@@ -396,8 +405,8 @@ def test_another_vendors_search_is_carried_and_shown(call: HostedCall, content: 
     own = ctx()
     [carried, use, result] = encode_native(NativePart(ELSEWHERE, CODE, hosted=call), own)
     assert unseal(carried["data"], own.key) == ELSEWHERE
-    assert use == {**USED, "id": "srvtoolu_1"}
-    assert result == {**RESULT, "tool_use_id": "srvtoolu_1", "content": content}
+    assert use == {**USED, "id": "srvtoolu_brg1_1"}
+    assert result == {**RESULT, "tool_use_id": "srvtoolu_brg1_1", "content": content}
     for block in (use, result):
         TypeAdapter(ContentBlock).validate_python(block, strict=True)
 
@@ -420,9 +429,9 @@ def test_an_mcp_tool_is_shown_to_who_has_such_tools(raw: Any) -> None:
         assert shown == []
     else:
         use, result = shown
-        assert use == {**REMOTE, "id": "mcptoolu_1"}
+        assert use == {**REMOTE, "id": "mcptoolu_brg1_1"}
         said = [{"type": "text", "text": "yes"}]
-        assert result == {**ANSWERED, "tool_use_id": "mcptoolu_1", "content": said}
+        assert result == {**ANSWERED, "tool_use_id": "mcptoolu_brg1_1", "content": said}
 
 
 def test_a_client_that_switched_thinking_off_carries_nothing() -> None:

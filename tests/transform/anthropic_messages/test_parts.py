@@ -222,6 +222,12 @@ PAIRS: list[Any] = [
         id="a server tool",
     ),
     pytest.param(
+        "assistant",
+        {**SEARCHED, "id": "srvtoolu_brg1_1"},
+        NativePart(native({**SEARCHED, "id": "srvtoolu_brg1_1"}), "hint_dropped"),
+        id="a server tool's block that showed what another vendor's tool did",
+    ),
+    pytest.param(
         "user",
         SEARCH,
         NativePart(native(SEARCH), "hint_dropped", "A (https://a)\none\ntwo"),

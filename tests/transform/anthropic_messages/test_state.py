@@ -20,6 +20,9 @@ USE = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
 SEARCH = {"type": "server_tool_use", "id": "srv", "name": "web_search", "input": {}}
 FOUND = {"type": "web_search_tool_result", "tool_use_id": "srv", "content": []}
 
+SHOWN = {**SEARCH, "id": "srvtoolu_brg1_1"}
+SHOWN_RESULT = {**FOUND, "tool_use_id": "srvtoolu_brg1_1"}
+
 
 def body(*content: Any, **fields: Any) -> dict[str, Any]:
     return {"messages": [USER, {"role": "assistant", "content": [*content]}, RESULT], **fields}
@@ -33,7 +36,7 @@ def left(given: Any, *, bare: bool) -> tuple[Any, list[tuple[str, str]]]:
 
 
 def test_states_are_signatures_ciphertexts_and_ids_of_server_tools() -> None:
-    content = [THINKING, OURS, UNSIGNED, REDACTED, TEXT, USE, SEARCH, FOUND]
+    content = [THINKING, OURS, UNSIGNED, REDACTED, TEXT, USE, SEARCH, FOUND, SHOWN, SHOWN_RESULT]
     assert list(states(body(*content))) == ["sig", SEALED, "secret", "srv"]
 
 
@@ -59,6 +62,13 @@ def test_odd_bodies_hold_none_and_stay(odd: Any) -> None:
     [
         pytest.param([THINKING, TEXT], False, [THINKING, TEXT], [], id="the vendor's own stays"),
         pytest.param([OURS, TEXT], False, [TEXT], ["opaque_foreign"], id="an envelope goes"),
+        pytest.param(
+            [SHOWN, SHOWN_RESULT, SEARCH, FOUND, TEXT],
+            False,
+            [SEARCH, FOUND, TEXT],
+            ["hint_dropped"] * 2,
+            id="a search that another vendor's tool made goes",
+        ),
         pytest.param(
             [THINKING, REDACTED, UNSIGNED, SEARCH, FOUND, TEXT, USE],
             True,

@@ -623,6 +623,14 @@ def test_a_client_that_switched_thinking_off_gets_none() -> None:
     assert written(*think("hm", native=STATE), *think(native=STATE), ctx=ctx) == []
 
 
+def test_a_client_that_wants_no_text_of_thinking_gets_the_state() -> None:
+    ctx = context(A, "openai_chat")
+    ctx.request = Request(A, "m", reasoning=Reasoning(visible=False))
+    thoughts = written(*think("h", "m", native=STATE), ctx=ctx)
+    assert thoughts == written(*think(native=STATE), ctx=ctx) != []
+    assert written(*think("hm"), ctx=ctx) == []
+
+
 def call(*texts: str) -> list[Event]:
     return [PartStart(ToolCallPart("t", "f", "")), *map(PartDelta, texts), PartEnd()]
 
