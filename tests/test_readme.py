@@ -11,7 +11,6 @@ import pytest
 
 from bridge.config import parse
 from bridge.simulator import running
-from bridge.transform.notes import CODES
 from tests.processes import ROOT, Process, running_proxy
 
 README = (ROOT / "README.md").read_text("utf-8")

@@ -65,6 +65,10 @@ class BridgeNextHook(commands.StartHook):
     flow: http.HTTPFlow
 
 
+class _BatchEnd(events.Event):
+    """What came in one read has all been told."""
+
+
 class _Connect(GetHttpConnection):
     """Does not stop the stream: time goes on while a connection is made."""
 
@@ -84,6 +88,7 @@ class BridgeStream(HttpStream):
     """One request of an app and its answer, by way of as many attempts as it takes."""
 
     calls: Calls
+    batches: "list[BridgeStream]"  # streams with something that came in the read under way
 
     def __init__(self, context: Any, stream_id: int) -> None:
         super().__init__(context, stream_id)
@@ -95,6 +100,7 @@ class BridgeStream(HttpStream):
         self._response: http.Response  # of its upstream
         self._decode: Decode | None = None  # of its body
         self._streams = False  # it is taken piece by piece
+        self._batch: list[bytes] = []  # pieces of it, all of one read
         self._begun = False  # the app has the head of a stream
         self._alarm = inf  # when the next timer goes off
 
@@ -111,8 +117,12 @@ class BridgeStream(HttpStream):
                 yield from self._connected(*event.reply)
         elif isinstance(event, RequestProtocolError):
             yield from self._app_is_gone(event)
-        elif isinstance(event, _FROM_UPSTREAM) and self._server is not None:
-            if event.stream_id == self._attempt:
+        elif isinstance(event, _BatchEnd):
+            yield from self._take_batch()
+        elif isinstance(event, _FROM_UPSTREAM):
+            if not isinstance(event, ResponseData):
+                yield from self._take_batch()
+            if self._server is not None and event.stream_id == self._attempt:
                 yield from self._answer(self._exchange, event)
         # else: of an attempt that was given up, or behind the end of the request
 
@@ -217,6 +227,7 @@ class BridgeStream(HttpStream):
     def _give_up(self) -> Commands:
         """Nothing that the attempt under way still says counts."""
         server, self._server, self._connecting = self._server, None, None
+        self._batch = []
         if server is not None:
             gone = RequestProtocolError(self._attempt, "given up", ErrorCode.CANCEL)
             yield SendHttp(gone, server)
@@ -225,7 +236,9 @@ class BridgeStream(HttpStream):
         """Something of the answer to the attempt under way."""
         match event:
             case ResponseData() if self._streams:
-                yield from self._take(self._net(self._taken, event.data))
+                if not self._batch:
+                    self.batches.append(self)
+                self._batch.append(event.data)
             case ResponseHeaders():
                 self._response = event.response
                 headers = flows.headers_of(event.response)
@@ -243,6 +256,12 @@ class BridgeStream(HttpStream):
                 yield from self._take(self._net(exchange.lost, event.message, self._now))
             case _:  # trailers
                 pass
+
+    def _take_batch(self) -> Commands:
+        """Events that came together are translated, and go out, together: each way has its cost."""
+        if self._batch:
+            data, self._batch = b"".join(self._batch), []
+            yield from self._take(self._net(self._taken, data))
 
     def _taken(self, data: bytes) -> Step:
         assert self._exchange
@@ -388,13 +407,25 @@ def is_supported() -> bool:
 def use_bridge_streams(top: layer.Layer | None, calls: Calls) -> None:
     """Let the HTTP layer in the stack below `top`, if there is one, make BridgeStreams."""
     while top is not None:
-        if type(top) is HttpLayer:
-            top.make_stream = partial(_make_stream, top, calls)  # type: ignore[method-assign]
+        if type(top) is HttpLayer and "make_stream" not in vars(top):
+            batches: list[BridgeStream] = []
+            top.make_stream = partial(_make_stream, top, calls, batches)  # type: ignore[method-assign]
+            top._handle_event = partial(_handle_read, top, batches)  # type: ignore[method-assign]
         top = getattr(top, "child_layer", None)
 
 
-def _make_stream(http_layer: HttpLayer, calls: Calls, stream_id: int) -> Commands:
+def _handle_read(
+    http_layer: HttpLayer, batches: list[BridgeStream], event: events.Event
+) -> Commands:
+    yield from HttpLayer._handle_event(http_layer, event)
+    while batches:
+        yield from http_layer.event_to_child(batches.pop(), _BatchEnd())
+
+
+def _make_stream(
+    http_layer: HttpLayer, calls: Calls, batches: list[BridgeStream], stream_id: int
+) -> Commands:
     stream = BridgeStream(http_layer.context.fork(), stream_id)
-    stream.calls = calls
+    stream.calls, stream.batches = calls, batches
     http_layer.streams[stream_id] = stream
     yield from http_layer.event_to_child(stream, events.Start())

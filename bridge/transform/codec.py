@@ -79,3 +79,7 @@ class Codec(Interface):
     def without_state(self, body: Json, *, bare: bool, ctx: Context) -> Json:
         """`body` without our envelopes; `bare`: and without all other state, with notes."""
         ...
+
+    def without_identity(self, body: Json, ctx: Context, /) -> Json:
+        """`body` without what an agent tells only its own vendor; with notes."""
+        ...

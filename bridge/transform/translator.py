@@ -115,7 +115,7 @@ class Translator:
             self._asked = model
         if self._same:
             self._ctx.raw = parsed if asked is None else asked
-            body = self._without_foreign_state(body, parsed)
+            body = self._passed_on(body, parsed)
             return splice(body, ("model",), self._ctx.model) if self._asked else body
         request = self._client.decode_request(parsed, self._ctx)
         self._ctx.request = request if asked is None else replace(request, raw=asked)
@@ -147,16 +147,25 @@ class Translator:
         self._sent = self._upstream.continue_request(self._sent, self._answer.go_on())
         return dumps(self._sent)
 
-    def _without_foreign_state(self, body: bytes, parsed: Json) -> bytes:
-        """Vendors refuse another's signature, and nobody but us can read our envelopes."""
+    def _passed_on(self, body: bytes, parsed: Json) -> bytes:
+        """`body`, as a rule to the byte.
+
+        But vendors refuse another's signature, nobody but us can read our envelopes, and what an
+        agent tells its own vendor is for no other.
+        """
+        kept = self._without_foreign_state(body, parsed)
+        if not self._own_host:
+            kept = self._client.without_identity(kept, self._ctx)
+        return body if kept is parsed else dumps(kept)
+
+    def _without_foreign_state(self, body: bytes, parsed: Json) -> Json:
         bare = not (self._own_host and self._ledger is None) and any(
             not (is_sealed(state) or self._may_return(state))
             for state in self._client.states(parsed)
         )
         if not bare and MARK.encode() not in body:
-            return body
-        kept = self._client.without_state(parsed, bare=bare, ctx=self._ctx)
-        return body if kept == parsed else dumps(kept)
+            return parsed
+        return self._client.without_state(parsed, bare=bare, ctx=self._ctx)
 
     def _may_return(self, state: str) -> bool:
         owner = self._ledger.owner(state) if self._ledger is not None else None

@@ -289,3 +289,11 @@ def test_what_a_client_of_the_same_protocol_gets_is_known_by_its_states(as_strea
     translator.response(message([*TURNS[0], *SEARCH]), as_stream=as_stream)
     assert translator.states == ["sig0==", "secret==", "srvtoolu_1"]
     assert translator.turn is None
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_billing_stays_with_the_apps_own_vendor(own: bool) -> None:
+    system = "x-anthropic-billing-header: cch=1;\nBe brief."
+    body = json.dumps({"model": "m", "max_tokens": 1, "system": system, "messages": [ASK]}).encode()
+    sent = Translator(A, A, own_host=own).request(body)
+    assert (sent == body) is own and (b"cch=1" in sent) is own

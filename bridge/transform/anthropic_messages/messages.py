@@ -14,14 +14,12 @@ from ..fields import one_of, required
 from ..json_text import Json
 from ..model import Message, NativePart, Part, ReasoningPart, Role, TextPart, ToolResultPart
 from ..profile import matches
-from .parts import PROTOCOL, decode_parts, encode_parts, native_part
+from .parts import BILLING_HEADER, PROTOCOL, decode_parts, encode_parts, native_part
 
 __all__ = ["decode_messages", "encode_messages"]
 
 ROLES: tuple[Role, ...] = ("user", "assistant", "system")
 MESSAGE_KEYS = frozenset({"role", "content", "clear_at", "output_config"})
-# Claude Code tells its billing in system text, differently in every request.
-BILLING_HEADER = "x-anthropic-billing-header:"
 
 # --- decoding
 

@@ -40,6 +40,8 @@ from ..notes import TransformError
 __all__ = ["decode_parts", "encode_parts"]
 
 PROTOCOL: Final[Protocol] = "anthropic_messages"
+# Claude Code tells its billing in system text, differently in every request.
+BILLING_HEADER = "x-anthropic-billing-header:"
 
 # --- blocks to parts
 

@@ -1,4 +1,4 @@
-"""Opaque state in a request that is passed on in its own protocol: found, and taken out.
+"""What does not belong in a request that is passed on in its own protocol: found, and taken out.
 
 Hard part: signatures hold in unbroken runs only, so another upstream's are taken out all together.
 """
@@ -9,9 +9,9 @@ from ..context import Context
 from ..envelope import is_sealed
 from ..json_text import Json
 from ..turn import state_of
-from .parts import is_shown
+from .parts import BILLING_HEADER, is_shown
 
-__all__ = ["states", "without_state"]
+__all__ = ["states", "without_identity", "without_state"]
 
 THINKING = ("thinking", "redacted_thinking")
 # Blocks that only who made them can read: a server's tools and what they gave.
@@ -84,3 +84,28 @@ def _unforced(body: Json, ctx: Context) -> Json:
         return body
     ctx.notes.add("thinking_conflict", "thinking", "the calls being answered lost their thinking")
     return {key: value for key, value in body.items() if key != "thinking"}
+
+
+def without_identity(body: Json, ctx: Context) -> Json:
+    """`body` for another host than the app's own: without what an agent tells that one alone."""
+    system = body.get("system") if isinstance(body, dict) else None
+    kept = _unbilled(system) if isinstance(system, str) else system
+    if isinstance(system, list):
+        kept = [told for block in system for told in _unbilled_blocks(block)]
+    if kept == system:
+        return body
+    ctx.notes.add("billing_header_dropped", "system", "told to the app's own vendor only")
+    return {key: kept if key == "system" else value for key, value in body.items()}
+
+
+def _unbilled(text: str) -> str:
+    """The billing header is one line."""
+    return text.partition("\n")[2] if text.startswith(BILLING_HEADER) else text
+
+
+def _unbilled_blocks(block: Json) -> list[Json]:
+    text = block.get("text") if isinstance(block, dict) else None
+    if not isinstance(text, str) or not text.startswith(BILLING_HEADER):
+        return [block]
+    rest = _unbilled(text)
+    return [{**block, "text": rest}] if rest.strip() else []

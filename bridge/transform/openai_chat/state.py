@@ -1,4 +1,4 @@
-"""Opaque state in a request that is passed on in its own protocol: found, and taken out."""
+"""What does not belong in a request that is passed on in its own protocol: found, and taken out."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from ..json_text import Json
 from ..turn import state_of
 from .reasoning import DETAILS
 
-__all__ = ["states", "without_state"]
+__all__ = ["states", "without_identity", "without_state"]
 
 
 def states(body: Json) -> Iterator[str]:
@@ -48,3 +48,8 @@ def _entries(body: Json) -> Iterator[tuple[int, int, Json]]:
         details = message.get(DETAILS) if isinstance(message, dict) else None
         if isinstance(details, list):
             yield from ((n, m, entry) for m, entry in enumerate(details) if isinstance(entry, dict))
+
+
+def without_identity(body: Json, ctx: Context) -> Json:
+    """`body` for another host than the app's own: no agent tells that one anything in it."""
+    return body

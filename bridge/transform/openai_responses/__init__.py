@@ -4,7 +4,7 @@ from ..sse import COMMENT
 from .errors import encode_error
 from .request import continue_request, decode_request, encode_request
 from .response import decode_response, encode_response
-from .state import states, without_state
+from .state import states, without_identity, without_state
 from .stream import Decoder, Encoder
 
 PATH = "/v1/responses"
@@ -24,5 +24,6 @@ __all__ = [
     "encode_request",
     "encode_response",
     "states",
+    "without_identity",
     "without_state",
 ]

@@ -1,4 +1,4 @@
-"""Opaque state in a request that is passed on in its own protocol: found, and taken out."""
+"""What does not belong in a request that is passed on in its own protocol: found, and taken out."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from ..envelope import is_sealed
 from ..json_text import Json
 from ..turn import state_of
 
-__all__ = ["states", "without_state"]
+__all__ = ["states", "without_identity", "without_state"]
 
 STATEFUL = ("reasoning", "compaction")
 # Items that everybody can read; all others are made by a vendor's own tools.
@@ -71,3 +71,24 @@ def _is_stateful(item: Json) -> bool:
 def _is_hosted(item: Json) -> bool:
     kind = item.get("type")
     return isinstance(kind, str) and kind not in PLAIN and kind not in STATEFUL
+
+
+# What Codex tells its own vendor: sessions, threads, installations.
+CLIENT_METADATA = "client_metadata"
+ITEM_METADATA = ("internal_chat_message_metadata_passthrough", "metadata")
+
+
+def without_identity(body: Json, ctx: Context) -> Json:
+    """`body` for another host than the app's own: without what an agent tells that one alone."""
+    told = [item for _, item in _items(body) if any(key in item for key in ITEM_METADATA)]
+    if not told and not (isinstance(body, dict) and CLIENT_METADATA in body):
+        return body
+    ctx.notes.add("hint_dropped", CLIENT_METADATA, "told to the app's own vendor only")
+    kept = {key: value for key, value in body.items() if key != CLIENT_METADATA}
+    return {**kept, "input": [_plain(item) for item in body["input"]]} if told else kept
+
+
+def _plain(item: Json) -> Json:
+    if not isinstance(item, dict):
+        return item
+    return {key: value for key, value in item.items() if key not in ITEM_METADATA}

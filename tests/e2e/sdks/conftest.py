@@ -14,6 +14,7 @@ from tests.processes import running_proxy
 @pytest.fixture(scope="session")
 def world() -> Iterator[Simulator]:
     with running() as simulator:
+        simulator.configure("messages", bind_thinking=True)  # judges the history too
         yield simulator
 
 

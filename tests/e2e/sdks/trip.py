@@ -1,5 +1,6 @@
 """A program on its way to an upstream of another protocol, and the table of all such trips."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -39,23 +40,25 @@ class Trip:
         return said
 
 
-def _param(app: str, upstream: str, way: str, *marks: Any) -> Any:
+def _param(direction: tuple[str, str], way: str, *marks: Any) -> Any:
+    app, upstream = direction
     return pytest.param((app, upstream, way), id=f"{app} to {upstream}, {way}", marks=marks)
 
 
-def _rest(n: int, m: int) -> list[Any]:
-    """Each way is taken in two directions; the rest of the matrix says the same again."""
-    return [] if (n + m) % len(WAYS) == 0 else [pytest.mark.long]
+def trips(directions: Iterable[tuple[str, str]], way: str) -> pytest.MarkDecorator:
+    """What the fixture `trip` is made of."""
+    table = [_param(direction, way) for direction in directions]
+    return pytest.mark.parametrize("trip", table, indirect=True)
 
 
-# What the fixture `trip` is made of.
 everywhere = pytest.mark.parametrize(
-    "trip", [_param(*direction, way) for direction in DIRECTIONS for way in WAYS], indirect=True
+    "trip", [_param(direction, way) for direction in DIRECTIONS for way in WAYS], indirect=True
 )
+# Each way in two directions; the rest of the matrix hardly says more.
 in_turn = pytest.mark.parametrize(
     "trip",
     [
-        _param(*direction, way, *_rest(n, m))
+        _param(direction, way, *([] if (n + m) % len(WAYS) == 0 else [pytest.mark.long]))
         for n, direction in enumerate(DIRECTIONS)
         for m, way in enumerate(WAYS)
     ],

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.transform.anthropic_messages import states, without_state
+from bridge.transform.anthropic_messages import states, without_identity, without_state
 from bridge.transform.context import context
 
 A = "anthropic_messages"
@@ -115,3 +115,29 @@ def test_without_an_answer_in_the_history_the_budget_stays() -> None:
     assert left(given, bare=True)[0] == {"messages": [odd], "thinking": MANUAL}
     alone = {"messages": [{"role": "assistant", "content": [THINKING]}], "thinking": MANUAL}
     assert left(alone, bare=True)[0] == {"messages": [], "thinking": MANUAL}
+
+
+BILLING = "x-anthropic-billing-header: cc_version=2; cch=1f;"
+
+
+@pytest.mark.parametrize(
+    "system, kept",
+    [
+        pytest.param(f"{BILLING}\nBe brief.", "Be brief.", id="in a string"),
+        pytest.param([{"type": "text", "text": BILLING}, TEXT], [TEXT], id="in a block of its own"),
+        pytest.param(
+            [{"type": "text", "text": f"{BILLING}\nBe brief.", "cache_control": {}}],
+            [{"type": "text", "text": "Be brief.", "cache_control": {}}],
+            id="in front of other text",
+        ),
+    ],
+)
+def test_trap_34_billing_is_told_to_the_apps_own_vendor_only(system: Any, kept: Any) -> None:
+    ctx = context(A, A)
+    assert without_identity({"model": "m", "system": system}, ctx) == {"model": "m", "system": kept}
+    assert [note.code for note in ctx.notes] == ["billing_header_dropped"]
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"system": "plain"}, {"system": [None, 5, TEXT]}])
+def test_a_body_without_it_stays_as_it_is(body: Any) -> None:
+    assert without_identity(body, context(A, A)) is body

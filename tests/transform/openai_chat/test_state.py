@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.transform.context import context
-from bridge.transform.openai_chat import states, without_state
+from bridge.transform.openai_chat import states, without_identity, without_state
 
 C = "openai_chat"
 SEALED = "brg1.x.y"
@@ -56,3 +56,8 @@ def test_what_is_left(details: Any, bare: bool, kept: Any) -> None:
 def test_a_field_that_is_left_empty_goes() -> None:
     kept = without_state(body(OURS), bare=False, ctx=context(C, C))
     assert kept["messages"] == [USER, {"role": "assistant", "content": "said"}]
+
+
+def test_agents_tell_their_vendor_nothing_in_it() -> None:
+    given = body(SIGNED)
+    assert without_identity(given, context(C, C)) is given

@@ -7,7 +7,7 @@ import pytest
 from bridge.transform.context import context
 from bridge.transform.envelope import seal
 from bridge.transform.model import Native
-from bridge.transform.openai_responses.state import states, without_state
+from bridge.transform.openai_responses import states, without_identity, without_state
 
 R = "openai_responses"
 SEALED = "brg1.x.y"
@@ -68,3 +68,24 @@ def test_a_summary_of_ours_is_told_by_the_user() -> None:
 def test_what_is_sealed_and_no_summary_goes(item: Any) -> None:
     kept = without_state({"input": [USER, item]}, bare=False, ctx=context(R, R))
     assert kept == {"input": [USER]}
+
+
+TOLD = {**CALL, "internal_chat_message_metadata_passthrough": {"turn_id": "t"}}
+
+
+@pytest.mark.parametrize(
+    "given, kept",
+    [
+        ({"client_metadata": {"session_id": "s"}, "input": "hi"}, {"input": "hi"}),
+        ({"input": [TOLD, None, {**USER, "metadata": {}}]}, {"input": [CALL, None, USER]}),
+    ],
+)
+def test_what_an_agent_tells_its_own_vendor_goes(given: Any, kept: Any) -> None:
+    ctx = context(R, R)
+    assert without_identity(given, ctx) == kept
+    assert [note.code for note in ctx.notes] == ["hint_dropped"]
+
+
+@pytest.mark.parametrize("body", [None, {}, {"input": "text"}, {"input": [CALL]}])
+def test_a_body_without_it_stays_as_it_is(body: Any) -> None:
+    assert without_identity(body, context(R, R)) is body
