@@ -186,6 +186,7 @@ def test_it_moves_on_when_that_is_not_usable() -> None:
     [
         pytest.param(REFUSED, "a", id="no answer: it is free"),
         pytest.param(Answered(500), "a", id="an error of the server's: it is free"),
+        pytest.param(Answered(401), "a", id="the key is refused: it is free"),
         pytest.param(Answered(200), "b", id="an answer: it stays"),
         pytest.param(Answered(400), "b", id="a refusal of the request: it stays"),
         pytest.param(Cancelled(), "b", id="the app hangs up: it stays"),

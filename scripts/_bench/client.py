@@ -1,4 +1,4 @@
-"""An HTTP/1.1 client that costs little: one kept connection, prepared requests, counted chunks."""
+"""An HTTP/1.1 client that costs little: one kept connection, prepared requests, counted events."""
 
 import socket
 from dataclasses import dataclass
@@ -17,11 +17,16 @@ HEAD = (
 class Answer:
     status: int
     size: int
-    chunks: int  # 0 for an answer with a length; else as many as the sender wrote
+    events: int  # of a stream, whichever way it was cut
 
 
 def request(method: str, path: str, body: bytes = b"") -> bytes:
     return HEAD.format(method=method, path=path, length=len(body)).encode() + body
+
+
+def events_in(piece: bytes) -> int:
+    """How many events end in it."""
+    return piece.count(b"\n\n")
 
 
 class Connection:
@@ -42,10 +47,10 @@ class Connection:
         status, length = self.begin(wire)
         if length is not None:
             return Answer(status, len(self._file.read(length)), 0)
-        size = chunks = 0
-        while taken := self.chunk():
-            size, chunks = size + taken, chunks + 1
-        return Answer(status, size, chunks)
+        size = events = 0
+        while piece := self.chunk():
+            size, events = size + len(piece), events + events_in(piece)
+        return Answer(status, size, events)
 
     def begin(self, wire: bytes) -> tuple[int, int | None]:
         """Send a request and take the head of the answer: status, and length unless chunked."""
@@ -58,11 +63,10 @@ class Connection:
                 length = int(value)
         return status, length
 
-    def chunk(self) -> int:
-        """The size of the next chunk, 0 at the end."""
+    def chunk(self) -> bytes:
+        """The next chunk, b"" at the end."""
         size = int(self._line(), 16)
-        self._file.read(size + 2)
-        return size
+        return self._file.read(size + 2)[:-2]
 
     def _line(self) -> bytes:
         line = self._file.readline()

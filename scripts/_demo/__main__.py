@@ -1,4 +1,4 @@
-"""The demo: two apps, upstreams that speak another protocol than they do, and a failure.
+"""The demo: three apps, upstreams that speak another protocol than they do, and a failure.
 
 A real mitmproxy with the addon stands between the apps and `bridge.simulator`, which plays the
 upstreams. Nothing leaves this machine. What is shown is what was observed on either side.
@@ -50,7 +50,7 @@ def config(sim: Simulator) -> Json:
         "upstreams": upstreams,
         "routes": [
             {"match": {"protocol": "anthropic_messages"}, "upstreams": ["primary", "backup"]},
-            {"match": {"protocol": "openai_chat"}, "upstreams": ["claude"]},
+            {"upstreams": ["claude"]},
         ],
         "failover": {
             "cooldown": COOLDOWN,
@@ -100,7 +100,7 @@ def translate(sim: Simulator, proxy: Proxy, request: app.Request, end: str) -> N
     seen = len(proxy.lines)
     answer = app.send(request)
     arrived = json.loads(proxy.wait_for(f"^{report.MARK}(.*)", seen, 5)[1])
-    sent = last_call(sim)
+    sent = calls(sim)[-1]
     if answer.status != 200 or end not in answer.text or "get_weather" not in answer.text:
         raise Failed(f"The app got status {answer.status}:\n{answer.text}")
     show.side_by_side(
@@ -121,8 +121,9 @@ def translate(sim: Simulator, proxy: Proxy, request: app.Request, end: str) -> N
 
 
 def fail_over(sim: Simulator, proxy: Proxy) -> None:
-    """The primary limits the app once; the next calls tell where the route goes."""
-    sim.fault("primary", {"kind": "status", "status": 429}, match={"path": "chat/completions"})
+    """The primary limits one call, which the backup answers; the next ones tell the way back."""
+    limited = {"kind": "status", "status": 429, "headers": {"retry-after": str(COOLDOWN)}}
+    sim.fault("primary", limited, match={"path": "chat/completions"})
     began, before, read = time.monotonic(), "", len(proxy.lines)
     show.say()
     for wanted in ("backup", "primary"):
@@ -130,22 +131,26 @@ def fail_over(sim: Simulator, proxy: Proxy) -> None:
         while upstream != wanted:
             if time.monotonic() > began + PATIENCE:
                 raise Failed(f"The route did not get to {wanted} within {PATIENCE} s.")
+            sim.forget_requests()
             status = app.send(app.SMALL).status
-            called = last_call(sim).upstream
-            upstream = called if status == 200 else ""
-            if (outcome := f"{status} from {called}") != before:
+            *tried, called = calls(sim)
+            upstream = called.upstream if status == 200 else ""
+            outcome = f"{status} from {called.upstream}"
+            if tried:
+                outcome += f", after {tried[0].upstream} would not answer"
+            if outcome != before:
                 before = outcome
                 show.say(f"  {time.monotonic() - began:4.1f} s  the app asks and gets {outcome}")
             threading.Event().wait(BETWEEN_CALLS)
             read = tell_log(proxy, read)
 
 
-def last_call(sim: Simulator) -> Recorded:
-    """The last one that is no health check."""
-    calls = [request for request in sim.requests() if request.method == "POST"]
-    if not calls:
+def calls(sim: Simulator) -> list[Recorded]:
+    """Those that are no health check."""
+    found = [request for request in sim.requests() if request.method == "POST"]
+    if not found:
         raise Failed("The request did not get to any upstream.")
-    return calls[-1]
+    return found
 
 
 def tell_log(proxy: Proxy, start: int) -> int:
@@ -166,8 +171,10 @@ def play(sim: Simulator, proxy: Proxy) -> None:
     translate(sim, proxy, app.MESSAGES, "message_stop")
     show.heading("2. An app that speaks OpenAI Chat, an upstream that speaks Anthropic Messages")
     translate(sim, proxy, app.CHAT, "[DONE]")
-    show.heading("3. The primary upstream answers 429: the route moves, and returns")
-    show.paragraph(f"Its cooldown is {COOLDOWN} s here, 5 minutes by default.")
+    show.heading("3. An app that speaks OpenAI Responses, an upstream that speaks Messages")
+    translate(sim, proxy, app.RESPONSES, "response.completed")
+    show.heading("4. The primary upstream answers 429: the app gets its answer from the backup")
+    show.paragraph(f"The primary asks for {COOLDOWN} s; then it is looked at, and used again.")
     fail_over(sim, proxy)
 
 

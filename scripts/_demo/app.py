@@ -73,6 +73,27 @@ CHAT = Request(
     },
 )
 
+RESPONSES = Request(
+    "https://api.openai.com/v1/responses",
+    {"authorization": "Bearer key-of-the-app"},
+    {
+        "model": "gpt-6.2-sol",
+        "stream": True,
+        "truncation": "auto",  # Messages has no such thing
+        "instructions": "You are brief.",
+        "tools": [
+            {
+                "type": "function",
+                "name": "get_weather",
+                "description": "The weather now.",
+                "parameters": CITY,
+                "strict": False,
+            }
+        ],
+        "input": QUESTION,
+    },
+)
+
 SMALL = Request(
     MESSAGES.url,
     MESSAGES.headers,

@@ -85,21 +85,25 @@ def test_it_shows_both_directions_and_the_failover_and_ends_by_itself(root: Path
     assert time.monotonic() - began < 30
     lines = [line.rstrip() for line in said.splitlines()]
     first, rest = said.split("\n2. ")
-    second, third = rest.split("\n3. ")
-    for act, sent, upstream, got, came_back in (
-        (first, "/v1/messages", "/primary/v1/chat/completions", "tool_use", "tool_calls"),
-        (second, "/v1/chat/completions", "/claude/v1/messages", "tool_calls", "tool_use"),
+    second, rest = rest.split("\n3. ")
+    third, fourth = rest.split("\n4. ")
+    sampling, truncation = "sampling_dropped", "truncation_dropped"
+    for act, sent, upstream, got, came_back, lost in (
+        (first, "/v1/messages", "/primary/v1/chat/completions", "tool_use", "tool_calls", sampling),
+        (second, "/v1/chat/completions", "/claude/v1/messages", "tool_calls", "tool_use", sampling),
+        (third, "/v1/responses", "/claude/v1/messages", "function_call", "tool_use", truncation),
     ):
         left, right = columns(act)
         assert f"POST {sent}" in left and f"POST {upstream}" in right
         assert "key-of-the-app" in left and "key-of-the-app" not in right
         assert got in left.partition("the app got")[2]
         assert came_back in right.partition("came back")[2]
-        assert "note: sampling_dropped" in act
-    answers = [line.split("gets ")[1] for line in third.splitlines() if "gets " in line]
-    assert answers == ["429 from primary", "200 from backup", "200 from primary"]
-    assert "mitmproxy's log: routes[0]: primary -> backup" in third
-    assert "mitmproxy's log: routes[0]: backup -> primary" in third
+        assert f"note: {lost}" in act
+    answers = [line.split("gets ")[1] for line in fourth.splitlines() if " asks and gets " in line]
+    assert answers[0] == "200 from backup, after primary would not answer"
+    assert answers[1:] == ["200 from backup", "200 from primary"]
+    assert "mitmproxy's log: routes[0]: primary -> backup" in fourth
+    assert "mitmproxy's log: routes[0]: backup -> primary" in fourth
     assert "\033" not in said  # no colours outside a terminal
     assert max(map(len, lines)) <= 110
 

@@ -224,7 +224,7 @@ def test_trap_48_any_cutting_of_the_bytes_gives_the_same_bytes(
 @pytest.mark.parametrize("client, upstream", PAIRS)
 @fewer
 @given(data=st.data())
-def test_trap_42_and_47_the_clients_grammar_holds(
+def test_trap_42_and_trap_47_the_clients_grammar_holds(
     client: Protocol, upstream: Protocol, data: st.DataObject
 ) -> None:
     answer: Answer = data.draw(ANSWERS[upstream]())

@@ -139,9 +139,8 @@ def test_trap_31_a_vendors_tool_that_is_not_there_is_said_to_be_missing() -> Non
     (note,) = translator.notes
     assert (note.code, note.where) == ("server_tool_dropped", "tools[0]")
     assert "web_search" in note.detail
-    forced = asked(
-        said("user", "hi"), tools=[SEARCH], tool_choice=use("", "web_search") | {"type": "tool"}
-    )
+    choice = {"type": "tool", "name": "web_search"}
+    forced = asked(said("user", "hi"), tools=[SEARCH], tool_choice=choice)
     with pytest.raises(TransformError, match="web_search is not to be had"):
         sent(A, forced)
 

@@ -32,6 +32,7 @@ def asking(upstream: str) -> str:
 
 def config(sim: Simulator) -> dict[str, Any]:
     return {
+        "intercept": {"hosts": ["api.anthropic.com", "api.openai.com", "chatgpt.com"]},
         "upstreams": {
             name: {
                 "protocol": protocol,
