@@ -18,6 +18,7 @@ from bridge.aside import Aside  # noqa: E402
 from bridge.config import ConfigError  # noqa: E402
 from bridge.exchange import Exchange  # noqa: E402
 from bridge.mitm import collector, flows, layer  # noqa: E402
+from bridge.mitm.commands import Commands  # noqa: E402
 from bridge.mitm.runtime import Runtime, clock, installation_key  # noqa: E402
 from bridge.outgoing import Outgoing  # noqa: E402
 from bridge.steps import Done, Reply  # noqa: E402
@@ -193,4 +194,5 @@ class Bridge:
         return self.exchanges.get(flow.id) or self.asides.get(flow.id)
 
 
-addons = [Bridge()]
+bridge = Bridge()
+addons = [bridge, Commands(lambda: bridge.runtime)]

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..aside import Aside, Desk, refused
 from ..call import Call
@@ -21,7 +22,7 @@ from ..health import Outcome
 from ..ledger import Ledger
 from ..loss_log import LossLog
 from ..outgoing import Outgoing
-from ..routing import Choice, Router, Target
+from ..routing import Change, Choice, Router, Target
 from ..steps import Reply
 from ..store import Store
 from ..trace import Trace
@@ -141,8 +142,7 @@ class Runtime:
         self, target: Target, outcome: Outcome, now: float, *, started: float, model: str
     ) -> None:
         """Tell the router in force, which may be newer than the call."""
-        for change in self.router.record(target, outcome, now, started=started, model=model):
-            logger.warning("bridge: %s", change)
+        self._told(self.router.record(target, outcome, now, started=started, model=model))
         if self._freed is not None:
             self._freed.set_result(None)
             self._freed = None
@@ -151,6 +151,33 @@ class Runtime:
         """Of a call that is over."""
         for line in self._losses.lines(trace, clock()):
             logger.info("bridge: %s", line)
+
+    # --- by hand
+
+    def status(self) -> dict[str, Any]:
+        """Plain data."""
+        return self.router.status(clock())
+
+    def use(self, upstream: str | None) -> list[Change]:
+        """ValueError for an upstream that is none; None: by health again."""
+        return self._told(self.router.use(upstream, clock()))
+
+    def reset(self, upstream: str | None) -> list[Change]:
+        """ValueError for an upstream that is none; None: all of them."""
+        return self._told(self.router.reset(upstream, clock()))
+
+    def check(self) -> list[str]:
+        """Probe all upstreams now; their names."""
+        for upstream in self.config.upstreams.values():
+            self._timers.probe(upstream)
+        return list(self.config.upstreams)
+
+    def _told(self, changes: list[Change]) -> list[Change]:
+        for change in changes:
+            logger.warning("bridge: %s", change)
+        return changes
+
+    # --- inside
 
     def _tick(self) -> None:
         for change in self.router.tick(clock()):
@@ -182,8 +209,7 @@ class Runtime:
 
     async def _check(self, upstream: Upstream) -> None:
         result = await probe(upstream, self.config.failover.health_check)
-        for change in self.router.checked(upstream, result, clock()):
-            logger.warning("bridge: %s", change)
+        self._told(self.router.checked(upstream, result, clock()))
 
     def _tell_warnings(self) -> None:
         for warning in self.config.warnings:

@@ -26,7 +26,7 @@ class Timers:
         due: Callable[[], Iterable[Upstream]],
         probe: Callable[[Upstream], Awaitable[None]],
     ) -> None:
-        self._tick, self._due, self._probe = tick, due, probe
+        self._tick, self._due, self._ask = tick, due, probe
         self._loop_task: asyncio.Task[None] | None = None
         self._probes: dict[str, asyncio.Task[None]] = {}
 
@@ -45,13 +45,14 @@ class Timers:
             try:
                 self._tick()
                 for upstream in self._due():
-                    self._start_probe(upstream)
+                    self.probe(upstream)
             except Exception:  # the one net below it: traffic must not suffer from a timer
                 # No error level: mitmproxy takes errors at its start for a reason to exit.
                 logger.warning("bridge: a timer failed; it goes on", exc_info=True)
             await asyncio.sleep(TICK)
 
-    def _start_probe(self, upstream: Upstream) -> None:
+    def probe(self, upstream: Upstream) -> None:
+        """Look at `upstream` now, unless somebody does already."""
         running = self._probes.get(upstream.name)
         if running is None or running.done():
             task = asyncio.get_running_loop().create_task(self._guarded(upstream))
@@ -59,6 +60,6 @@ class Timers:
 
     async def _guarded(self, upstream: Upstream) -> None:
         try:
-            await self._probe(upstream)
+            await self._ask(upstream)
         except Exception:
             logger.warning("bridge: the health check of %s failed", upstream.name, exc_info=True)

@@ -1,7 +1,10 @@
 """The stream layer in a real proxy: what the app gets when the upstream breaks, over both HTTPs."""
 
+import json
 import ssl
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,60 @@ def test_a_stream_that_breaks_off_behind_its_end_was_whole(
     sim.fault("messages", {"kind": "cut", "byte": 10_000_000})
     text = call(app, "messages", stream=True).text
     assert text.count("message_stop") == 2 and "event: error" not in text
+
+
+def chunks(proxy: Proxy, model: str, text: str) -> list[bytes]:
+    """A streamed answer as it was cut for the app."""
+    turns = [{"role": "user", "content": text}]
+    body = json.dumps({**BODY, "model": model, "messages": turns, "stream": True})
+    headers = {"host": "api.anthropic.com", "x-api-key": "app", "anthropic-version": "2023-06-01"}
+    with closing(HTTPConnection("127.0.0.1", proxy.port, timeout=20)) as app:
+        app.request("POST", "http://api.anthropic.com/v1/messages", body, headers)
+        answer = app.getresponse()
+        return list(iter(lambda: answer.read1(1 << 20), b""))
+
+
+@pytest.mark.parametrize("model", ["messages", "chat"])
+def test_events_that_came_together_go_out_together(proxy: Proxy, model: str) -> None:
+    one_by_one = chunks(proxy, model, "[[words:300]]")
+    together = chunks(proxy, model, "[[words:300]][[burst]]")
+    assert len(together) < 20 < b"".join(together).count(b"content_block_delta") / 2
+    assert texts(together) == texts(one_by_one)
+
+
+def texts(pieces: list[bytes]) -> list[str]:
+    lines = b"".join(pieces).decode().splitlines()
+    events = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+    return [event["delta"]["text"] for event in events if event["type"] == "content_block_delta"]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a length", "chunks"])
+def test_a_call_of_ours_is_whole_even_where_large_bodies_are_to_be_streamed(
+    sim: Simulator, confdir: Path, tmp_path: Path, known: bool
+) -> None:
+    chat = {"protocol": "openai_chat", "url": sim.base("chat"), "api_key": "k"}
+    config = {
+        "intercept": {"hosts": ["127.0.0.1"]},
+        "upstreams": {"chat": chat},
+        "routes": [{"upstreams": ["chat"]}],
+    }
+    option = ("--set", "stream_large_bodies=1")
+    body = json.dumps(BODY).encode()
+    content = body if known else iter([body[:20], body[20:]])
+    with (
+        running_proxy(tmp_path, confdir, config, *option) as proxy,
+        httpx2.Client(proxy=proxy.url, trust_env=False, base_url=sim.url) as app,
+    ):
+        sim.forget_requests()
+        assert app.post("/v1/messages", content=content).json()["type"] == "message"
+        assert app.post("/elsewhere", content=body).status_code == 404
+        [ours, other] = proxy.flows()
+    assert [request.path for request in sim.requests()] == [
+        "/chat/v1/chat/completions",
+        "/elsewhere",
+    ]
+    assert ours.metadata["bridge"]["upstream"] == "openai_chat"
+    assert other.request.raw_content is None  # it was streamed
 
 
 def test_what_is_not_ours_keeps_mitmproxys_own_answer(

@@ -10,6 +10,13 @@ from openai.types.chat import ChatCompletion
 from tests.e2e.sdks.said import PDF_DATA, PNG_DATA, PNG_URL, WEATHER, Call, Request, Said, Wish
 from tests.e2e.sdks.ways import Way
 
+WEATHER_FUNCTION = {"type": "function", "function": {"name": "weather", "parameters": WEATHER}}
+CHOICES: dict[str, Any] = {
+    "none": "none",
+    "required": "required",
+    "weather": {"type": "function", "function": {"name": "weather"}},
+}
+
 
 class ChatProgram:
     def __init__(self, way: Way) -> None:
@@ -25,8 +32,9 @@ class ChatProgram:
         if wish.system:
             request["messages"].append({"role": "developer", "content": wish.system})
         if wish.weather:
-            function = {"name": "weather", "parameters": WEATHER}
-            request["tools"] = [{"type": "function", "function": function}]
+            request["tools"] = [WEATHER_FUNCTION]
+        if wish.choice:
+            request["tool_choice"] = CHOICES[wish.choice]
         if wish.reasoning:
             request["reasoning_effort"] = "low"
         if wish.reasoning == "hidden":  # OpenRouter's word for it; OpenAI never shows any here

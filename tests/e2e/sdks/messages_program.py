@@ -10,6 +10,11 @@ from tests.e2e.sdks.said import PDF, PNG, PNG_URL, WEATHER, Call, Request, Said,
 from tests.e2e.sdks.ways import Way
 
 DISPLAY = {"shown": "summarized", "hidden": "omitted"}
+CHOICES: dict[str, Any] = {
+    "none": {"type": "none"},
+    "required": {"type": "any"},
+    "weather": {"type": "tool", "name": "weather"},
+}
 
 
 class MessagesProgram:
@@ -25,6 +30,8 @@ class MessagesProgram:
             request["system"] = wish.system
         if wish.weather:
             request["tools"] = [{"name": "weather", "input_schema": WEATHER}]
+        if wish.choice:
+            request["tool_choice"] = CHOICES[wish.choice]
         if wish.reasoning:
             request["thinking"] = {"type": "adaptive", "display": DISPLAY[wish.reasoning]}
         media = self._media() if wish.media else []

@@ -20,6 +20,12 @@ from tests.e2e.sdks.said import (
 )
 from tests.e2e.sdks.ways import Way
 
+CHOICES: dict[str, Any] = {
+    "none": "none",
+    "required": "required",
+    "weather": {"type": "function", "name": "weather"},
+}
+
 
 class ResponsesProgram:
     def __init__(self, way: Way) -> None:
@@ -36,6 +42,8 @@ class ResponsesProgram:
             request["instructions"] = wish.system
         if wish.weather:
             request["tools"] = [{"type": "function", "name": "weather", "parameters": WEATHER}]
+        if wish.choice:
+            request["tool_choice"] = CHOICES[wish.choice]
         if wish.reasoning:
             summary = {"summary": "auto"} if wish.reasoning == "shown" else {}
             request["reasoning"] = {"effort": "low", **summary}

@@ -23,6 +23,7 @@ class Wish:
     system: str | None = None
     limit: int | None = None
     weather: bool = False  # offers the tool of that name
+    choice: Literal["none", "required", "weather"] | None = None  # of tools
     reasoning: Literal["shown", "hidden"] | None = None
     media: bool = False  # two images and a document before the text
 

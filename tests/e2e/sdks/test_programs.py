@@ -79,6 +79,15 @@ def test_the_upstream_understands_what_the_program_says(trip: Trip) -> None:
 
 
 @in_turn
+@pytest.mark.parametrize("choice", ["none", "required", "weather"])
+def test_the_choice_of_a_tool(trip: Trip, choice: str) -> None:
+    asked = trip.said(trip.request("[[echo]]", weather=True, choice=choice))
+    assert json.loads(asked.text)["choice"] == choice
+    called = [call.name for call in trip.said(trip.request("x", weather=True, choice=choice)).calls]
+    assert called == ([] if choice == "none" else ["weather"])
+
+
+@in_turn
 @pytest.mark.parametrize("wish", ["shown", "hidden"])
 def test_reasoning(trip: Trip, wish: str) -> None:
     said = trip.said(trip.request("[[reason:hm, hm]][[redacted]][[text:so]]", reasoning=wish))
