@@ -378,12 +378,22 @@ def test_an_end_that_was_told_is_not_told_again_by_the_same_way_only() -> None:
     assert a.probe_passed(302) == [Healthy("a")]
 
 
-def test_the_counts_start_again_after_the_cooldown() -> None:
-    a = circuit(BY_REQUEST)
+@pytest.mark.parametrize(
+    "check, event",
+    [
+        pytest.param(BY_REQUEST, tick, id="by itself"),
+        pytest.param(PROBED, probe_passed, id="with a passed probe"),
+        pytest.param(PROBED, lambda a, now: a.reset(), id="with a reset"),
+    ],
+)
+def test_the_counts_start_again_after_the_cooldown(check: HealthCheck, event: Event) -> None:
+    a = circuit(check)
+    for _ in range(3):
+        a.answered_badly("500", 0, None, None)
     for _ in range(3):
         a.not_reached("refused", 0, None)
-        a.answered_badly("500", 0, None, None)
-    a.tick(300)
+    assert (a.connection_errors, a.failures) == (3, 3)
+    event(a, 300)
     assert (a.connection_errors, a.failures) == (0, 0)
 
 

@@ -1,4 +1,4 @@
-"""What the values of a configuration answer. Their defaults and how they are read: test_config.py."""
+"""What the values of a configuration answer; how they are read: test_config.py."""
 
 import pytest
 

@@ -235,6 +235,9 @@ class BridgeStream(HttpStream):
     def _answer(self, exchange: Driven, event: events.Event) -> Commands:
         """Something of the answer to the attempt under way."""
         match event:
+            case ResponseData() if self._streams and not self._begun:
+                # What came before a failure counts, so one is not hidden behind the other here.
+                yield from self._take(self._net(self._taken, event.data))
             case ResponseData() if self._streams:
                 if not self._batch:
                     self.batches.append(self)

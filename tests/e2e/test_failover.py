@@ -219,7 +219,7 @@ def test_behind_the_first_content_a_failure_is_told_and_never_an_end(
     sim: Simulator, start_proxy: Start, fault: Any, name: str
 ) -> None:
     proxy = start_proxy(config(sim, idle_timeout="700ms"), *REVERSE)
-    sim.fault("a-messages", fault)
+    sim.fault("a-messages", [fault, {"kind": "slow", "between": 0.05}])
     with app(proxy) as client:
         answer = client.post(APPS[name][0], json=body("[[words:9]]", True, name))
     assert answer.status_code == 200

@@ -321,6 +321,10 @@ def _events(text: str) -> list[Any]:
     return [event for event in found if event["type"] != "ping"]
 
 
+# What comes together with a failure is not told: the app gets the failure alone.
+APART = {"kind": "slow", "between": 0.05}
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -332,7 +336,7 @@ def test_a_broken_stream_never_looks_finished(
     sim: Simulator, start_proxy: Start, chat_backed: dict[str, Any], fault: dict[str, Any]
 ) -> None:
     proxy = start_proxy(chat_backed, *REVERSE, env=KEY)
-    sim.fault("chat", fault)
+    sim.fault("chat", [fault, APART])
     received = post(proxy, message("[[words:9]]", stream=True)).text
     assert "content_block_delta" in received and "message_stop" not in received
     assert received.rstrip().splitlines()[-2] == "event: error"

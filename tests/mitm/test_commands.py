@@ -107,7 +107,7 @@ def test_in_a_real_mitmweb(tmp_path: Path) -> None:
         with running_proxy(tmp_path, tmp_path / "conf", config, *web, tool="mitmweb") as proxy:
             page = proxy.wait_for(r"Web server listening at (http://[^/\s]+)")[1]
             token = "ab" * 16  # in a cookie and a header, as pages of one's own can do it only
-            cookies = {name: token for name in ("_xsrf", "_mitmproxy_xsrf")}
+            cookies = dict.fromkeys(("_xsrf", "_mitmproxy_xsrf"), token)
             headers = {"x-xsrftoken": token, "authorization": "Bearer secret"}
             with httpx2.Client(
                 base_url=page, trust_env=False, cookies=cookies, headers=headers

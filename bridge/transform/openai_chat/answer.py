@@ -24,6 +24,11 @@ def text_of(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
+def says_something(value: Json) -> bool:
+    """Servers send fields that are there and empty, and objects of such."""
+    return any(map(says_something, value.values())) if isinstance(value, dict) else bool(value)
+
+
 def read_start(known: Start, chunk: Mapping[str, Json]) -> Start:
     """The first id and model count; some servers change them on the way."""
     tier = text_of(chunk.get("service_tier"))

@@ -42,6 +42,7 @@ from .answer import (
     citations_of,
     logprobs_of,
     read_start,
+    says_something,
     text_of,
 )
 from .errors import encode_error
@@ -53,6 +54,7 @@ __all__ = ["Decoder", "Encoder"]
 
 # --- decoding
 
+UNTOLD = ("images", "audio")  # what a model made besides text: OpenRouter's field, and OpenAI's
 CUT = Error("server", "upstream stream ended early", 502)
 EMPTY = Error("server", "the upstream ended without an answer", 502)
 
@@ -182,6 +184,9 @@ class Decoder:
             self._spoken = self._spoken or self._sequence.calls > 0
         if annotations := delta.get("annotations"):
             self._cite(annotations)
+        for key in UNTOLD:
+            if says_something(delta.get(key)):
+                self._ctx.notes.add("hosted_output_dropped", key, "the model made what no part is")
 
     def _reason(self, delta: dict[str, Json]) -> None:
         if self._claimed and not isinstance(self._sequence.last, ReasoningPart):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,20 +31,30 @@ def sim(world: Simulator) -> Simulator:
 def ways(
     world: Simulator, tmp_path_factory: pytest.TempPathFactory, confdir: Path
 ) -> Iterator[dict[str, Way]]:
-    behind = config(world)
+    """Behind the second proxy nothing is remembered: what an app does not say again is gone."""
+    behind, forgetful = config(world), {**config(world), "ledger": False}
     folders = (tmp_path_factory.mktemp(name) for name in ("regular", "reverse"))
     with (
         running_proxy(next(folders), confdir, behind) as regular,
-        running_proxy(next(folders), confdir, behind, *REVERSE) as reverse,
+        running_proxy(next(folders), confdir, forgetful, *REVERSE) as reverse,
     ):
         reached = Way(regular, http2=False), Way(regular, http2=True), Way(reverse, http2=None)
         yield dict(zip(WAYS, reached, strict=True))
 
 
+@pytest.fixture(scope="session")
+def programs(ways: dict[str, Way]) -> Iterator[dict[tuple[str, str], Any]]:
+    """One of each kind by each way; as in a program that runs for long, their connections stay."""
+    table = {(app, way): kind(ways[way]) for app, kind in PROGRAMS.items() for way in WAYS}
+    yield table
+    for program in table.values():
+        program.client.close()
+
+
 @pytest.fixture
-def trip(request: pytest.FixtureRequest, ways: dict[str, Way], sim: Simulator) -> Iterator[Trip]:
-    """What `by_one_way` and `by_every_way` name, ready to go."""
+def trip(
+    request: pytest.FixtureRequest, programs: dict[tuple[str, str], Any], sim: Simulator
+) -> Trip:
+    """What the marks of `trip` name, ready to go."""
     app, upstream, way = request.param
-    program = PROGRAMS[app](ways[way])
-    with program.client:
-        yield Trip(app, program, upstream, sim)
+    return Trip(app, programs[app, way], upstream, sim)

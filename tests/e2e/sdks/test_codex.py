@@ -30,9 +30,7 @@ recorded = pytest.mark.skipif(
 @recorded
 @to_others
 @pytest.mark.parametrize("name", ["http-default-model", "http-gpt-5.5", "chatgpt-zstd"])
-def test_a_recorded_request(
-    ways: dict[str, Way], sim: Simulator, name: str, upstream: str
-) -> None:
+def test_a_recorded_request(ways: dict[str, Way], sim: Simulator, name: str, upstream: str) -> None:
     capture = json.loads((CAPTURES / f"{name}.json").read_text("utf-8"))
     body = {**capture["body"], "model": asking(upstream)}
     items = body["input"]
@@ -114,25 +112,30 @@ SAID = {"messages": WRAPPED, "chat": PATCH, "reasoner": WRAPPED}
 def test_a_patch_comes_back_to_the_byte(
     ways: dict[str, Way], sim: Simulator, upstream: str, place: str
 ) -> None:
-    request = _request(upstream, place, f"[[call:apply_patch {SAID[upstream]}]]")
+    request = _request(upstream, place, f"[[reason:hm]][[call:apply_patch {SAID[upstream]}]]")
     with ways["reverse mode"].openai_client() as client:
         with client.responses.stream(**request) as stream:
             events: list[Any] = list(stream)
         deltas = [e.delta for e in events if e.type == "response.custom_tool_call_input.delta"]
         assert "".join(deltas) == PATCH and len(deltas) > 3
-        [call] = events[-1].response.output
-        assert (call.type, call.name, call.input) == ("custom_tool_call", "apply_patch", PATCH)
-        assert client.responses.create(**request).output[0].input == PATCH
+        output = events[-1].response.output
+        assert [item.type for item in output] == ["reasoning", "custom_tool_call"]
+        call = output[1]
+        assert (call.name, call.input) == ("apply_patch", PATCH)
+        assert client.responses.create(**request).output[1].input == PATCH
         done = {"type": "custom_tool_call_output", "call_id": call.call_id, "output": "Done!"}
-        request["input"] += [call, done]
+        request["input"] += [*output, done]
         assert client.responses.create(**request).output_text == "The tools answered: Done!"
-    assert _called(sim.requests(upstream)[-1].body["messages"][1]) == SAID[upstream]
+    turn = sim.requests(upstream)[-1].body["messages"][1]
+    assert _called(turn) == SAID[upstream]
+    assert "hm" in json.dumps(turn)  # what it thought goes back as well
 
 
 def _request(upstream: str, place: str, text: str) -> dict[str, Any]:
     tools = [APPLY_PATCH, SPAWN]
     told = {"role": "user", "content": text}
-    request = {"model": asking(upstream), "input": [told], "store": False}
+    shown = {"effort": "low", "summary": "auto"}
+    request = {"model": asking(upstream), "input": [told], "store": False, "reasoning": shown}
     if place == "tools":
         return {**request, "tools": tools}
     added = {"type": "additional_tools", "role": "developer", "tools": tools}
@@ -142,7 +145,7 @@ def _request(upstream: str, place: str, text: str) -> dict[str, Any]:
 def _called(turn: Any) -> str:
     """What the call in an upstream's history says, in the model's words."""
     if "tool_calls" not in turn:
-        return json.dumps(turn["content"][0]["input"])
+        return json.dumps(turn["content"][-1]["input"])
     [call] = turn["tool_calls"]
     if call["type"] == "custom":
         return str(call["custom"]["input"])
@@ -155,7 +158,11 @@ def test_a_call_of_a_namespace(ways: dict[str, Way], sim: Simulator, upstream: s
     request = _request(upstream, "additional_tools", f'[[call:{name} {{"task":"look"}}]]')
     with ways["reverse mode"].openai_client() as client, client.responses.stream(**request) as s:
         [call] = s.get_final_response().output
-        assert (call.type, call.name, call.arguments) == ("function_call", "spawn", '{"task":"look"}')
+        assert (call.type, call.name, call.arguments) == (
+            "function_call",
+            "spawn",
+            '{"task":"look"}',
+        )
         assert call.namespace == "collaboration"
         done = {"type": "function_call_output", "call_id": call.call_id, "output": "agent 1"}
         request["input"] += [call, done]

@@ -1,4 +1,4 @@
-"""What a program has to catch: the SDK's own exception, as the vendor of its protocol would raise."""
+"""What a program has to catch: the exception that the vendor of its own protocol would cause."""
 
 from typing import Any
 

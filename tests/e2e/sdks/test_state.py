@@ -1,13 +1,13 @@
 """Conversations of three turns, with reasoning that only its maker can read.
 
-The upstream signs or encrypts what it thought, refuses what it did not make, and wants it back as it
-was, behind an unchanged history. A program that speaks another protocol hands back what the bridge
-gave it, or keeps texts and calls alone; then the bridge has to remember.
+The upstream signs or encrypts what it thought, refuses what it did not make, and wants it back as
+it was, behind an unchanged history. A program that speaks another protocol hands back what the
+bridge gave it, or keeps texts and calls alone; then the bridge has to remember.
 """
 
 import json
 from collections.abc import Iterator
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Any
 
 import httpx2
@@ -18,29 +18,36 @@ from tests.e2e.sdks.said import Request, Said
 from tests.e2e.sdks.trip import DIRECTIONS, Trip, trips
 
 TURNS = ("one", "two", "three")
+WORDLESS = {"chat": None, "reasoner": ""}  # what stands beside calls where nothing is said
 STATE = ("signature", "encrypted_content", "reasoning_content")  # one of these is always there
-# OpenAI's Chat Completions has no slot for reasoning in a history; all others want it back.
-THINKING = [
-    *(direction for direction in DIRECTIONS if direction[1] != "chat"),
-    ("messages", "reasoner"),
-    ("responses", "reasoner"),
-]
 
 
-def _stories() -> Iterator[Any]:
-    """How answers are asked for and kept, and whether reasoning is shown: half by default."""
-    table = product(("whole", "streamed"), ("replayed", "stripped"), ("shown", "hidden"))
-    for n, story in enumerate(table):
-        marks = [] if n in (0, 3, 5, 6) else [pytest.mark.long]  # each pair of words together
-        yield pytest.param(*story, id=", ".join(story), marks=marks)
+CONVERSATIONS = (*DIRECTIONS, ("messages", "reasoner"), ("responses", "reasoner"))
+asked_for = pytest.mark.parametrize(
+    "asked, shown",
+    [
+        pytest.param("whole", "shown", id="whole, shown"),
+        pytest.param("streamed", "hidden", id="streamed, hidden"),
+        pytest.param("whole", "hidden", id="whole, hidden", marks=pytest.mark.long),
+        pytest.param("streamed", "shown", id="streamed, shown", marks=pytest.mark.long),
+    ],
+)
 
 
-@trips(THINKING, "reverse mode")
-@pytest.mark.parametrize("asked, kept, shown", list(_stories()))
-def test_an_upstream_gets_back_what_it_thought(
-    trip: Trip, asked: str, kept: str, shown: str
-) -> None:
-    said = list(_conversation(trip, asked, kept == "stripped", shown))
+@trips(CONVERSATIONS, "reverse mode")  # where nothing is remembered
+@asked_for
+def test_state_comes_back_in_what_a_program_replays(trip: Trip, asked: str, shown: str) -> None:
+    _converse(trip, asked, shown, stripped=False)
+
+
+@trips(CONVERSATIONS, "HTTP/2 over TLS")
+@asked_for
+def test_state_comes_back_where_a_program_drops_it(trip: Trip, asked: str, shown: str) -> None:
+    _converse(trip, asked, shown, stripped=True)
+
+
+def _converse(trip: Trip, asked: str, shown: str, stripped: bool) -> None:
+    said = list(_conversation(trip, asked, shown, stripped))
     assert [bool(each.calls) for each in said] == [True, False] * len(TURNS)
     assert [each.text for each in said if each.text] == [f"done {turn}" for turn in TURNS]
     requests = trip.sim.requests(trip.upstream)
@@ -51,7 +58,7 @@ def test_an_upstream_gets_back_what_it_thought(
         assert _added(earlier, later)[: len(native)] == native
 
 
-def _conversation(trip: Trip, asked: str, stripped: bool, shown: str) -> Iterator[Said]:
+def _conversation(trip: Trip, asked: str, shown: str, stripped: bool) -> Iterator[Said]:
     request: Request = {}
     for turn in TURNS:
         text = f"[[reason:thought {turn}]][[redacted]][[tools:1x2]][[text:done {turn}]]"
@@ -80,7 +87,9 @@ def _native(sim: Simulator, request: Recorded) -> list[Any]:
     """What the upstream had answered, as it wants it back. It says the same when asked again."""
     headers = [header for header in request.headers if header[0] != "content-length"]
     whole = {key: request.body[key] for key in request.body if not key.startswith("stream")}
-    streamed = "input" in whole and request.body.get("stream")  # encrypted anew when it is told whole
+    streamed = "input" in whole and request.body.get(
+        "stream"
+    )  # encrypted anew when it is told whole
     body = request.body if streamed else whole
     answer = httpx2.post(sim.url + request.path, json=body, headers=headers, trust_env=False)
     if "input" in whole:
@@ -89,8 +98,9 @@ def _native(sim: Simulator, request: Recorded) -> list[Any]:
         blocks = [{k: v for k, v in b.items() if k != "caller"} for b in answer_body["content"]]
         return [{"role": "assistant", "content": blocks}]
     message = answer_body["choices"][0]["message"]
-    said = {key: message[key] for key in ("reasoning_content", "tool_calls") if key in message}
-    return [{"role": "assistant", "content": message["content"] or "", **said}]
+    said = {key: message[key] for key in ("tool_calls", "reasoning_content") if key in message}
+    text = message["content"] or WORDLESS[request.upstream]
+    return [{"role": "assistant", "content": text, **said}]
 
 
 def _items(stream: str) -> Iterator[Any]:

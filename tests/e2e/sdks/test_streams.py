@@ -1,4 +1,4 @@
-"""Answers that are framed oddly, or not as they were asked for: the program gets what it asked for."""
+"""Answers framed oddly, or not as they were asked for: the program gets what it asked for."""
 
 from typing import Any
 

@@ -43,7 +43,10 @@ def config(sim: Simulator) -> dict[str, Any]:
             }
             for name, (protocol, model, profile) in UPSTREAMS.items()
         },
-        "routes": [{"match": {"model": asking(name)}, "upstreams": [name]} for name in UPSTREAMS],
+        "routes": [
+            *({"match": {"model": asking(name)}, "upstreams": [name]} for name in UPSTREAMS),
+            {"upstreams": ["reasoner"]},  # where requests without a model belong
+        ],
         "failover": {"health_check": {"interval": 0}},
     }
 

@@ -558,6 +558,21 @@ def written(events: Iterable[Event], ctx: Context | None = None) -> bytes:
     return b"".join(map(encoder.encode, events))
 
 
+@pytest.mark.parametrize(
+    "delta, noted",
+    [
+        ({"images": [{"image_url": {"url": "data:image/png;base64,AA"}}]}, True),
+        ({"audio": {"id": "a", "data": "AA"}}, True),
+        ({"audio": {"id": "", "data": ""}, "images": []}, False),
+        ({"audio": None}, False),
+    ],
+)
+def test_what_a_model_made_besides_text_is_noted(delta: Any, noted: bool) -> None:
+    ctx = context(C, C)
+    read(chunk({"content": "see", **delta}), chunk(finish="stop"), ctx=ctx)
+    assert ("hosted_output_dropped" in codes(ctx)) is noted
+
+
 def chunks(data: bytes) -> list[Any]:
     """Parsed events, "[DONE]" and None for comments."""
     parser = SseParser()
