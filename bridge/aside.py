@@ -148,7 +148,7 @@ class Desk:
         )
         told = loads(translator.request(dumps(asked), asked))
         body = dumps(endpoints.count_request(upstream.protocol, told))
-        sent = outgoing(call, Target(upstream), path, body)
+        sent = outgoing(call, Target(upstream), path, body, translator.betas)
         return Aside(sent, read, now, self.patience)
 
     def _expanded(self, call: Call, now: float) -> Json:

@@ -216,20 +216,50 @@ class HostedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class HostedList:
+    """The tools that an MCP server has: objects with a `name` and an `input_schema`."""
+
+    server: str
+    tools: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NativePart:
     """A block that one protocol has alone.
 
     Its own protocol writes `native` back. In requests others write `text` when there is one and
     drop the part otherwise; both with a note `code`, or refuse when `code` is an error code. In
-    answers they carry it, and write `text` besides; a part that was to be `seen` is noted, and a
-    `hosted` call, told with its result, is shown.
+    answers they carry it, and write `text` besides; a part that was to be `seen` is noted, and
+    what is `hosted` (a call, told with its result, or a list of tools) is shown.
     """
 
     native: Native
     code: str
     text: str | None = None
     seen: bool = field(default=False, kw_only=True)  # by a person, such as a generated image
-    hosted: HostedCall | None = field(default=None, kw_only=True)
+    hosted: HostedCall | HostedList | None = field(default=None, kw_only=True)
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class EffortPart:
+    """In system text: how much to think from here on."""
+
+    effort: Effort
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChangePart:
+    """In system text: a tool is offered from here on, or no longer.
+
+    `tool` is what defines it; None: the request does, or an earlier part, by this `name`.
+    """
+
+    name: str
+    tool: "Tool | None" = None
+    removed: bool = field(default=False, kw_only=True)
+    native: Native | None = field(default=None, kw_only=True)
     where: str = field(default="", compare=False, repr=False, kw_only=True)
 
 
@@ -243,6 +273,8 @@ type Part = (
     | ToolCallPart
     | ToolResultPart
     | NativePart
+    | EffortPart
+    | ToolChangePart
 )
 
 # --- requests
@@ -302,8 +334,8 @@ class ToolChoice:
 class Reasoning:
     """How much to think, and how much of it to show.
 
-    `mode` and `budget` (tokens) are Anthropic's words, `effort` is everybody's. `visible` None: the
-    client said nothing.
+    `mode` and `budget` (tokens) are Anthropic's words, `effort` is everybody's, until an EffortPart
+    says another. `visible` None: the client said nothing.
     """
 
     effort: Effort | None = None
@@ -331,7 +363,10 @@ class Extra:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A whole request. System text is messages of role system or developer, in their place."""
+    """A whole request. System text is messages of role system or developer, in their place.
+
+    `tools` are those from the beginning; see ToolChangePart.
+    """
 
     protocol: Protocol
     model: str

@@ -7,9 +7,19 @@ and a `Toolbox`, which knows the way back for answers.
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from .changes import late_tools, settled
 from .context import Context
 from .json_text import Json, dump_text, loads
-from .model import Message, Part, Request, Tool, ToolCallPart, ToolChoice, ToolResultPart
+from .model import (
+    Message,
+    Part,
+    Request,
+    Tool,
+    ToolCallPart,
+    ToolChangePart,
+    ToolChoice,
+    ToolResultPart,
+)
 from .names import tool_names
 from .notes import TransformError
 from .schema import object_root
@@ -48,19 +58,21 @@ def full_name(name: str, namespace: str | None) -> str:
 
 
 def prepare(request: Request, ctx: Context) -> tuple[Request, Toolbox]:
-    messages = pair_calls(request.messages, ctx.notes)
-    toolbox = _toolbox(request, messages, ctx)
+    paired = replace(request, messages=pair_calls(request.messages, ctx.notes))
+    request = settled(paired, ctx)
+    toolbox = _toolbox(request, ctx)
     return replace(
         request,
         tools=tuple(_tool(tool, toolbox, ctx) for tool in request.tools),
-        messages=tuple(_message(message, toolbox, ctx) for message in messages),
+        messages=tuple(_message(message, toolbox, ctx) for message in request.messages),
         tool_choice=_choice(request.tool_choice, toolbox, ctx),
     ), toolbox
 
 
-def _toolbox(request: Request, messages: tuple[Message, ...], ctx: Context) -> Toolbox:
+def _toolbox(request: Request, ctx: Context) -> Toolbox:
     known: dict[str, Tool] = {}
-    for tool in [*filter(_is_callable, request.tools), *_tools_in_use(messages, ctx)]:
+    offered = filter(_is_callable, [*request.tools, *late_tools(request)])
+    for tool in [*offered, *_tools_in_use(request.messages, ctx)]:
         full = full_name(tool.name, tool.namespace)
         if known.setdefault(full, tool).name != tool.name:  # of another namespace, then
             problem = f"two tools of different namespaces are both called {full!r}"
@@ -137,7 +149,7 @@ def _as_function(tool: Tool, name: str, ctx: Context) -> Tool:
 
 
 def _message(message: Message, box: Toolbox, ctx: Context) -> Message:
-    if message.role not in ("assistant", "tool"):
+    if message.role == "user":
         return message
     return with_parts(message, [_part(part, box, ctx) for part in message.parts])
 
@@ -148,6 +160,9 @@ def _part(part: Part, box: Toolbox, ctx: Context) -> Part:
             return _call(part, box.wire(part.name, part.namespace), ctx)
         case ToolResultPart(kind="custom") if not _takes_custom(ctx):
             return replace(part, kind="function")
+        case ToolChangePart(tool=Tool() as tool):
+            tool = _tool(tool, box, ctx)
+            return replace(part, name=tool.name, tool=tool)
         case _:
             return part
 

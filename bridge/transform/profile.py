@@ -38,6 +38,8 @@ class Profile:
     sampling: Models = ALL  # models that take temperature, top_p, top_k
     reasoning: Models = ALL  # models that take an effort
     cache_breakpoints: bool = True
+    effort_updates: Models = ALL  # models whose effort may change within a conversation
+    tool_updates: Models = ALL  # models that may be given further tools within one
 
     # openai_chat, some of it openai_responses
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
@@ -70,6 +72,8 @@ class Profile:
     manual_thinking: Models = ALL  # models that take a thinking budget
     disable_thinking: Models = ALL  # models whose thinking can be switched off
     output_format: Models = ALL  # models that take output_config.format
+    compaction: Models = ALL  # models whose context is summed up when it grows too long
+    mcp_beta: str = "mcp-client-2026-09-15"  # that lets MCP servers be named; "": there is none
     drop_unbound: bool = False  # thinking of another conversation is dropped instead of refused
     merge_roles: bool = False  # adjacent messages of one role are joined
     max_tokens_default: int = 32_000  # where the client gave no limit; the API demands one
@@ -94,19 +98,33 @@ OPENAI = Profile(
     reasoning=OPENAI_REASONING,
     phase=OPENAI_REASONING,
     prewarm=("gpt-5.[6-9]*", "gpt-[6-9]*"),
+    effort_updates=("!*-pro*", "gpt-[6-9]*"),
+    tool_updates=("!*-chat*", "gpt-5.[4-9]*", "gpt-[6-9]*"),
+)
+CLAUDE_SINCE_4_6: Models = ("!claude-[23]*", "!claude-*-4", "!claude-*-4-[0-5]*", "*")
+CLAUDE_LATE_SYSTEM: Models = (
+    "claude-opus-4-8*",
+    "claude-opus-5*",
+    "claude-sonnet-5-5*",
+    "claude-haiku-5-5*",
+    "claude-fable-5*",
+    "claude-mythos-5*",
 )
 ANTHROPIC = Profile(
     efforts=("low", "medium", "high", "xhigh", "max"),
     sampling=("claude-[23]*", "claude-*-4", "claude-*-4-[0-6]*"),  # a date begins with 2
-    system_messages=(
-        "claude-opus-4-8*",
+    system_messages=CLAUDE_LATE_SYSTEM,
+    effort_updates=(
         "claude-opus-5*",
         "claude-sonnet-5-5*",
         "claude-haiku-5-5*",
-        "claude-fable-5*",
-        "claude-mythos-5*",
+        "!claude-*-5-20*",  # Fable 5 and Mythos 5 themselves, by their dates
+        "claude-fable-5-*",
+        "claude-mythos-5-*",
     ),
-    adaptive=("!claude-[23]*", "!claude-*-4", "!claude-*-4-[0-5]*", "*"),
+    tool_updates=CLAUDE_LATE_SYSTEM,
+    compaction=CLAUDE_SINCE_4_6,
+    adaptive=CLAUDE_SINCE_4_6,
     manual_thinking=("claude-3-7*", "claude-*-4", "claude-*-4-[0-6]*"),
     disable_thinking=(
         "!claude-opus-5-5*",
@@ -131,6 +149,8 @@ COMPATIBLE: dict[Protocol, Profile] = {
     "openai_chat": Profile(
         efforts=("low", "medium", "high"),
         cache_breakpoints=False,
+        effort_updates=NONE,
+        tool_updates=NONE,
         max_tokens_field="max_tokens",
         join_text=True,
         developer_role=False,
@@ -143,13 +163,22 @@ COMPATIBLE: dict[Protocol, Profile] = {
     ),
     "anthropic_messages": Profile(
         efforts=("low", "medium", "high"),
+        effort_updates=NONE,
+        tool_updates=NONE,
         adaptive=NONE,
         output_format=NONE,
+        compaction=NONE,
+        mcp_beta="",
         merge_roles=True,
         top_k=True,
     ),
     "openai_responses": Profile(
-        cache_breakpoints=False, vendor_fields=False, phase=NONE, prewarm=NONE
+        cache_breakpoints=False,
+        effort_updates=NONE,
+        tool_updates=NONE,
+        vendor_fields=False,
+        phase=NONE,
+        prewarm=NONE,
     ),
 }
 

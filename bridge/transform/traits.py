@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from .changes import late_tools
 from .codec import Codec
 from .context import context
 from .json_text import Json
@@ -24,7 +25,7 @@ def traits_of(codec: Codec, client: Protocol, body: Json) -> Traits:
     return Traits(
         thinking=_thinks(request),
         images=any(_shows(part) for message in request.messages for part in message.parts),
-        tools=bool(request.tools),
+        tools=bool(request.tools or late_tools(request)),
     )
 
 

@@ -14,6 +14,7 @@ from ..model import (
     CitationDelta,
     Event,
     HostedCall,
+    HostedList,
     Native,
     NativePart,
     PartDelta,
@@ -158,7 +159,7 @@ class _Opaque:
         if call_id := text_of(block.get("id")):
             self._served[call_id] = block
         call = self._served.get(text_of(block.get("tool_use_id")))
-        hosted = decode_hosted(call, block) if call else None
+        hosted = decode_hosted(call, block) if call else decode_listing(block)
         native = Native(PROTOCOL, (block,), self._owner.upstream, self._owner.model)
         return [PartStart(NativePart(native, "server_tool_dropped", hosted=hosted)), PartEnd()]
 
@@ -179,6 +180,15 @@ def decode_hosted(call: dict[str, Json], result: dict[str, Json]) -> HostedCall 
             return HostedCall(name, given, server, output=said, failed=failed)
         case _:
             return None
+
+
+def decode_listing(block: dict[str, Json]) -> HostedList | None:
+    """The tools of a server, as it told them when it was asked."""
+    tools = block.get("tools")
+    if block.get("type") != "mcp_tool_listing" or not isinstance(tools, list):
+        return None
+    listed = tuple(tool for tool in tools if isinstance(tool, dict))
+    return HostedList(text_of(block.get("mcp_server_name")), listed)
 
 
 def text_of(value: Json) -> str:
@@ -278,7 +288,7 @@ def encode_native(part: NativePart, ctx: Context) -> list[Json]:
         ctx.notes.add(part.code, part.where, "the client cannot show it")
     sealed = None if is_hidden(ctx) else ctx.seal(part.native)
     blocks: list[Json] = [{"type": "redacted_thinking", "data": sealed}] if sealed else []
-    if part.hosted:
+    if isinstance(part.hosted, HostedCall):
         seed = str(part.native.blocks[0].get("id") or dump_text(part.native.blocks[0]))
         blocks += _hosted_blocks(part.hosted, seed, ctx)
     return [*blocks, {"type": "text", "text": part.text}] if part.text else blocks

@@ -10,16 +10,30 @@ from itertools import groupby, zip_longest
 from typing import NamedTuple
 
 from ..context import Context
+from ..effort import clamp
 from ..fields import one_of, required
 from ..json_text import Json
-from ..model import Message, NativePart, Part, ReasoningPart, Role, TextPart, ToolResultPart
+from ..model import (
+    EffortPart,
+    Message,
+    NativePart,
+    Part,
+    ReasoningPart,
+    Role,
+    TextPart,
+    ToolChangePart,
+    ToolResultPart,
+)
 from ..profile import matches
 from .parts import BILLING_HEADER, PROTOCOL, decode_parts, encode_parts, native_part
+from .reasoning import CONFIG, effort_in
+from .tools import decode_tool_change, encode_addition
 
 __all__ = ["decode_messages", "encode_messages"]
 
 ROLES: tuple[Role, ...] = ("user", "assistant", "system")
-MESSAGE_KEYS = frozenset({"role", "content", "clear_at", "output_config"})
+SUMMARY = "compaction"
+MESSAGE_KEYS = frozenset({"role", "content", "clear_at", CONFIG})
 
 # --- decoding
 
@@ -27,13 +41,13 @@ MESSAGE_KEYS = frozenset({"role", "content", "clear_at", "output_config"})
 def decode_messages(body: dict[str, Json], ctx: Context) -> tuple[Message, ...]:
     given = required(body.get("messages"), list, "messages")
     messages = [required(m, dict, f"messages[{n}]") for n, m in enumerate(given)]
-    cleared = _last_user_turn(messages)
+    users = [n for n, message in enumerate(messages) if message.get("role") == "user"]
     turns = list(_system(body.get("system"), ctx))
     for n, message in enumerate(messages):
-        if message.get("clear_at") == "next_user_message" and n < cleared:
+        if message.get("clear_at") == "next_user_message" and n < max(users, default=-1):
             ctx.notes.add("hint_dropped", f"messages[{n}]", "system text that ended before")
         else:
-            turns += _turns(message, f"messages[{n}]", ctx)
+            turns += _turns(message, f"messages[{n}]", n > min(users, default=n), ctx)
     return tuple(turns)
 
 
@@ -56,27 +70,18 @@ def _without_billing(part: Part) -> Iterator[Part]:
         yield replace(part, text=rest)
 
 
-def _last_user_turn(messages: Sequence[dict[str, Json]]) -> int:
-    """Where the last message stands in which a person speaks, not only tools."""
-    for n in range(len(messages) - 1, -1, -1):
-        content = messages[n].get("content")
-        if messages[n].get("role") == "user" and not _only_results(content):
-            return n
-    return -1
+def _turns(message: dict[str, Json], where: str, begun: bool, ctx: Context) -> Iterator[Message]:
+    """One message as turns: tool results, and a summary before an answer, stand by themselves.
 
-
-def _only_results(content: Json) -> bool:
-    return isinstance(content, list) and all(
-        isinstance(block, dict) and block.get("type") == "tool_result" for block in content
-    )
-
-
-def _turns(message: dict[str, Json], where: str, ctx: Context) -> Iterator[Message]:
-    """One message as turns: tool results, and a summary before an answer, stand by themselves."""
+    `begun`: a user has spoken before it.
+    """
     role = one_of(required(message.get("role"), str, f"{where}.role"), ROLES, f"{where}.role")
     for key in message:
         if key not in MESSAGE_KEYS:
             ctx.notes.add("field_dropped", f"{where}.{key}", "no key of a message")
+    if role == "system":
+        yield from _told(message, where, begun, ctx)
+        return
     parts = decode_parts(message.get("content"), role, f"{where}.content", ctx)
     first = [part for part in parts if _stands_apart(part, role)]
     rest = [part for part in parts if not _stands_apart(part, role)] if first else parts
@@ -86,10 +91,31 @@ def _turns(message: dict[str, Json], where: str, ctx: Context) -> Iterator[Messa
         yield Message(role, tuple(rest), where=where)
 
 
+def _told(message: dict[str, Json], where: str, begun: bool, ctx: Context) -> Iterator[Message]:
+    """System text, which may be empty where there is something else to say.
+
+    An effort before the conversation has begun is that of the request, and is read with it.
+    """
+    content = message.get("content")
+    given = decode_parts([] if content is None else content, "system", f"{where}.content", ctx)
+    parts = [_changed(part, ctx) for part in given if part != TextPart("")]
+    if begun and (effort := effort_in(message, f"{where}.", ctx)):
+        parts.append(EffortPart(effort, where=f"{where}.{CONFIG}.effort"))
+    if parts:
+        yield Message("system", tuple(parts), where=where)
+
+
+def _changed(part: Part, ctx: Context) -> Part:
+    """A tool that comes or goes, where others can say which."""
+    if not isinstance(part, NativePart):
+        return part
+    return decode_tool_change(part.native.blocks[0], part.where, ctx) or part
+
+
 def _stands_apart(part: Part, role: str) -> bool:
     if role == "user":
         return isinstance(part, ToolResultPart)
-    summary = isinstance(part, NativePart) and part.native.blocks[0]["type"] == "compaction"
+    summary = isinstance(part, NativePart) and part.native.blocks[0]["type"] == SUMMARY
     return role == "assistant" and summary
 
 
@@ -99,9 +125,12 @@ EMPTY, START, CONTINUE = "(empty)", "(start)", "Continue."
 
 
 class _Turn(NamedTuple):
+    """`effort` holds from behind it on, "" for no change."""
+
     role: str
     content: list[Json]
     where: str = ""
+    effort: str = ""
 
 
 def encode_messages(
@@ -112,12 +141,12 @@ def encode_messages(
     system = [block for message in messages[:late] for block in _content(message, ctx)]
     encoded = [_turn(message, ctx) for message in _signed(messages[late:], ctx)]
     takes_system = matches(model, ctx.profile.system_messages)
-    turns = _placed([turn for turn in encoded if turn.content], takes_system, ctx)
+    turns = _placed(_spoken(encoded), takes_system, ctx)
     if ctx.client != PROTOCOL:
         turns = _opened_and_closed(turns, ctx)
     if ctx.profile.merge_roles:
         turns = _merged(turns)
-    return system, [{"role": turn.role, "content": turn.content} for turn in turns]
+    return system, [message for turn in turns for message in _written(turn)]
 
 
 def _is_system(message: Message) -> bool:
@@ -128,10 +157,51 @@ def _turn(message: Message, ctx: Context) -> _Turn:
     """Without content where there is none left; a user always has to say something."""
     content = _content(message, ctx)
     if _is_system(message):
-        return _Turn("system", content, message.where)
-    if message.role == "assistant":
+        return _Turn("system", content, message.where, _effort(message, ctx))
+    if message.role == "assistant" or _is_summary(content):
         return _Turn("assistant", content, message.where)
     return _Turn("user", content or [_text(EMPTY)], message.where)
+
+
+def _is_summary(content: list[Json]) -> bool:
+    """Of what went before, by this upstream: the beginning of the answer behind it."""
+    return bool(content) and content[0]["type"] == SUMMARY
+
+
+def _effort(message: Message, ctx: Context) -> str:
+    """The last one in it, at a level that there is."""
+    level = ""
+    for part in message.parts:
+        if isinstance(part, EffortPart):
+            level = clamp(part.effort, ctx.profile.efforts) or ""
+            if level != part.effort:
+                detail = f"{part.effort} became {level or 'nothing'}"
+                ctx.notes.add("effort_clamped", part.where, detail)
+    return level
+
+
+def _spoken(turns: Iterable[_Turn]) -> list[_Turn]:
+    """Turns that say something; an effort alone holds from behind the one before it."""
+    spoken: list[_Turn] = []
+    for turn in turns:
+        if turn.role == "assistant" and spoken and spoken[-1].content[-1]["type"] == SUMMARY:
+            spoken[-1] = spoken[-1]._replace(content=[*spoken[-1].content, *turn.content])
+        elif turn.content:
+            spoken.append(turn)
+        elif turn.effort and spoken:
+            spoken[-1] = spoken[-1]._replace(effort=turn.effort)
+    return spoken
+
+
+def _written(turn: _Turn) -> Iterator[Json]:
+    message = {"role": turn.role, "content": turn.content}
+    config = {CONFIG: {"effort": turn.effort}} if turn.effort else {}
+    if turn.role == "system":
+        yield {**message, **config}
+        return
+    yield message
+    if config:
+        yield {"role": "system", "content": [], **config}
 
 
 def _content(message: Message, ctx: Context) -> list[Json]:
@@ -140,9 +210,11 @@ def _content(message: Message, ctx: Context) -> list[Json]:
     if message.phase is not None:
         ctx.notes.add("hint_dropped", message.where, f"phase {message.phase}")
     blocks = encode_parts(message.parts, ctx)
-    if _is_system(message) and ctx.client != PROTOCOL:
-        return [block for block in blocks if _is_text(block, message.where, ctx)]
-    return blocks
+    if not _is_system(message) or ctx.client == PROTOCOL:
+        return blocks
+    texts = [block for block in blocks if _is_text(block, message.where, ctx)]
+    added = (part.tool for part in message.parts if isinstance(part, ToolChangePart) and part.tool)
+    return [*texts, *(encode_addition(tool, ctx) for tool in added)]
 
 
 def _is_text(block: Json, where: str, ctx: Context) -> bool:
@@ -215,7 +287,8 @@ def _inlined(turn: _Turn, ctx: Context) -> _Turn:
         ctx.notes.add("item_dropped", turn.where, "tools added or removed here")
     block = _text("<system>" + "\n\n".join(texts) + "</system>")
     marks = [b["cache_control"] for b in turn.content if "cache_control" in b]
-    return _Turn("user", [{**block, "cache_control": marks[-1]} if marks else block], turn.where)
+    content = [{**block, "cache_control": marks[-1]} if marks else block]
+    return turn._replace(role="user", content=content)
 
 
 def _opened_and_closed(turns: list[_Turn], ctx: Context) -> list[_Turn]:
@@ -224,7 +297,7 @@ def _opened_and_closed(turns: list[_Turn], ctx: Context) -> list[_Turn]:
     Between as well, or the next request of the conversation would begin otherwise.
     """
     out: list[_Turn] = []
-    if not turns or turns[0].role != "user":
+    if not turns or not (turns[0].role == "user" or _is_summary(turns[0].content)):
         where = turns[0].where if turns else "messages"
         ctx.notes.add("leading_assistant", where, "a user has to begin")
         out.append(_Turn("user", [_text(START)]))
@@ -238,4 +311,10 @@ def _opened_and_closed(turns: list[_Turn], ctx: Context) -> list[_Turn]:
 
 def _merged(turns: Iterable[_Turn]) -> list[_Turn]:
     runs = (list(run) for _, run in groupby(turns, key=lambda turn: turn.role))
-    return [run[0]._replace(content=[b for turn in run for b in turn.content]) for run in runs]
+    return [
+        run[0]._replace(
+            content=[block for turn in run for block in turn.content],
+            effort=next((turn.effort for turn in reversed(run) if turn.effort), ""),
+        )
+        for run in runs
+    ]

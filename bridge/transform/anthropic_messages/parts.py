@@ -19,6 +19,7 @@ from ..model import (
     CacheMark,
     Citation,
     DocumentPart,
+    EffortPart,
     FileSource,
     ImagePart,
     Native,
@@ -32,6 +33,7 @@ from ..model import (
     TextPart,
     TextSource,
     ToolCallPart,
+    ToolChangePart,
     ToolResultPart,
     UrlSource,
 )
@@ -333,6 +335,10 @@ def _blocks(part: Part, ctx: Context) -> list[Json]:
                 return [dict(block) for block in native.blocks]
             ctx.notes.lose(code, where, f"a block of {native.protocol}")
             return [{"type": "text", "text": text}] if text else []
+        case ToolChangePart(native=native):
+            return list(native.blocks) if native and ctx.owns(native) else []
+        case EffortPart():
+            return []  # a field of the message
         case _:
             assert_never(part)
 

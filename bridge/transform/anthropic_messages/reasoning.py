@@ -41,16 +41,23 @@ def decode_reasoning(body: dict[str, Json], ctx: Context) -> Reasoning:
 
 
 def _effort(body: dict[str, Json], ctx: Context) -> Effort | None:
-    """The last word on it counts: an agent may change it in the system text of a turn."""
-    effort: Effort | None = None
-    turns = ((f"messages[{n}].", m) for n, m in enumerate(body["messages"]) if CONFIG in m)
-    for place, holder in (("", body), *turns):
-        where = f"{place}{CONFIG}"
-        config = optional(holder.get(CONFIG), dict, where) or {}
-        word = config.get("effort")
-        if word is not None and effort_of(word) is None:
-            ctx.notes.add("reasoning_option_dropped", f"{where}.effort", "an unknown level")
-        effort = effort_of(word) or effort
+    """What the request says, or system text before anybody has spoken."""
+    effort = effort_in(body, "", ctx)
+    for n, message in enumerate(body["messages"]):
+        if message.get("role") != "system":
+            break
+        effort = effort_in(message, f"messages[{n}].", ctx) or effort
+    return effort
+
+
+def effort_in(holder: dict[str, Json], place: str, ctx: Context) -> Effort | None:
+    """Of the request (`place` "") or from a message on."""
+    where = f"{place}{CONFIG}"
+    config = optional(holder.get(CONFIG), dict, where) or {}
+    word = config.get("effort")
+    effort = effort_of(word)
+    if word is not None and effort is None:
+        ctx.notes.add("reasoning_option_dropped", f"{where}.effort", "an unknown level")
     return effort
 
 

@@ -6,6 +6,7 @@ answer's schema may end up in the system text, and all cache breakpoints togethe
 
 from collections.abc import Iterable, Iterator
 
+from ..changes import late_tools
 from ..context import Context
 from ..fields import one_of, optional, required
 from ..json_text import Json, dump_text
@@ -16,7 +17,13 @@ from ..schema import clean_for_anthropic
 from .messages import decode_messages, encode_messages
 from .parts import PROTOCOL, cache_control, decode_cache
 from .reasoning import decode_reasoning, encode_reasoning
-from .tools import decode_tool_choice, decode_tools, encode_tool_choice, encode_tools
+from .tools import (
+    decode_tool_choice,
+    decode_tools,
+    encode_servers,
+    encode_tool_choice,
+    encode_tools,
+)
 
 __all__ = ["continue_request", "decode_request", "encode_request"]
 
@@ -129,7 +136,11 @@ def _extras(body: dict[str, Json]) -> Iterator[tuple[str, Extra]]:
 
 # --- encoding
 
+RESPONSES = "openai_responses"
 MAX_CALLS = "max_tool_calls"  # of OpenAI's Responses
+CONTEXT = "context_management"
+COMPACT = "compact_20260112"
+MIN_COMPACT = 50_000  # tokens of a trigger
 SAMPLING_VERSION = "2023-06-01"  # later versions of the API have no sampling fields
 MARK = "cache_control"
 MAX_MARKS = 4  # cache breakpoints in one request
@@ -145,7 +156,8 @@ def encode_request(request: Request, ctx: Context) -> Json:
     system, messages = encode_messages(request.messages, model, ctx)
     tools = encode_tools(request.tools, ctx)
     asked = request.tool_choice, request.parallel_tool_calls
-    choice = encode_tool_choice(*asked, request.tools, tools, ctx)
+    offered = [*tools, *({"name": tool.name} for tool in late_tools(request))]
+    choice = encode_tool_choice(*asked, request.tools, offered, ctx)
     output_format, instruction = _format(request, model, ctx)
     if instruction:
         system = [*system, {"type": "text", "text": instruction}]
@@ -164,19 +176,27 @@ def encode_request(request: Request, ctx: Context) -> Json:
         "output_config": {k: v for k, v in config.items() if v is not None} or None,
         "metadata": None if request.user is None else {"user_id": request.user},
         "service_tier": _tier(request, ctx),
+        "mcp_servers": encode_servers(request.tools, ctx) or None,
         **_sampling(request, model, thinking.config, ctx),
     }
     if request.cache and ctx.profile.cache_breakpoints:
         fields[MARK] = cache_control(request.cache)
     _limit_marks(MAX_MARKS - (MARK in fields), tools, system, messages, ctx)
-    return _with_extras({k: v for k, v in fields.items() if v is not None}, request, ctx)
+    body = {name: value for name, value in fields.items() if value is not None}
+    body = _with_extras(body, request, model, ctx)
+    if request.protocol != PROTOCOL:
+        ctx.betas += dict.fromkeys(_betas(body, ctx))
+    return body
 
 
-def _with_extras(body: dict[str, Json], request: Request, ctx: Context) -> Json:
+def _with_extras(body: dict[str, Json], request: Request, model: str, ctx: Context) -> Json:
     for name, extra in request.extras.items():
         if name == MAX_CALLS and _limit_calls(body.get("tools", []), extra.value):
             continue
-        if request.protocol != PROTOCOL:
+        if name == CONTEXT and request.protocol == RESPONSES:
+            if edits := _context_edits(extra.value, model, ctx):
+                body[name] = {"edits": edits}
+        elif request.protocol != PROTOCOL:
             ctx.notes.lose(extra.code, name, f"{name} has no counterpart")
         elif name in OPEN_FIELDS:
             body[name] = {**body.get(name, {}), **extra.value}
@@ -192,6 +212,56 @@ def _limit_calls(tools: list[Json], limit: Json) -> bool:
         return False
     served[0]["max_uses"] = limit
     return True
+
+
+def _context_edits(given: Json, model: str, ctx: Context) -> list[Json]:
+    """OpenAI's `context_management`, whose one kind there is here as well."""
+    kept: list[Json] = []
+    for n, edit in enumerate(given if isinstance(given, list) else [given]):
+        where, edit = f"{CONTEXT}[{n}]", edit if isinstance(edit, dict) else {}
+        if edit.get("type") != "compaction" or not matches(model, ctx.profile.compaction):
+            ctx.notes.add("context_edit_dropped", where, f"{edit.get('type')} has no counterpart")
+            continue
+        threshold = edit.get("compact_threshold")
+        trigger = {"trigger": _trigger(threshold, where, ctx)} if threshold is not None else {}
+        kept.append({"type": COMPACT, **trigger})
+    return kept
+
+
+def _trigger(threshold: Json, where: str, ctx: Context) -> Json:
+    tokens = required(threshold, int, f"{where}.compact_threshold")
+    if tokens < MIN_COMPACT:
+        detail = f"{tokens} became {MIN_COMPACT}, the least there is"
+        ctx.notes.add("hint_dropped", f"{where}.compact_threshold", detail)
+    return {"type": "input_tokens", "value": max(MIN_COMPACT, tokens)}
+
+
+# What is beta of the messages: types of blocks -> what lets them in.
+BLOCK_BETAS = {
+    "tool_addition": "inline-tools-2026-09-15",
+    "compaction": "compact-2026-01-12",
+}
+SIGNED_COMPACTION = "compact-2026-09-04"
+EFFORT_BETA = "mid-conversation-output-config-2026-07-01"
+MCP_BLOCKS = ("mcp_tool_use", "mcp_tool_result", "mcp_tool_listing")
+
+
+def _betas(body: dict[str, Json], ctx: Context) -> Iterator[str]:
+    """What `body` holds that is not for everybody yet, whether it is asked for or was answered."""
+    if "mcp_servers" in body:
+        yield ctx.profile.mcp_beta
+    if CONTEXT in body:
+        yield BLOCK_BETAS["compaction"]
+    for message in body["messages"]:
+        if "output_config" in message:
+            yield EFFORT_BETA
+        for block in message["content"]:
+            if block["type"] in MCP_BLOCKS:
+                yield ctx.profile.mcp_beta
+            elif block["type"] == "compaction" and block.get("signature"):
+                yield SIGNED_COMPACTION
+            elif block["type"] in BLOCK_BETAS:
+                yield BLOCK_BETAS[block["type"]]
 
 
 def _format(request: Request, model: str, ctx: Context) -> tuple[Json, str]:

@@ -4,12 +4,13 @@ Hard part: strict tools. A schema that Anthropic cannot enforce as it stands is 
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..client_tools import as_function
 from ..context import Context
 from ..fields import one_of, optional, required
 from ..json_text import Json
-from ..model import Native, Tool, ToolChoice
+from ..model import Native, Tool, ToolChangePart, ToolChoice
 from ..notes import TransformError
 from ..schema import Cleaned, clean_for_anthropic
 from .parts import PROTOCOL, decode_cache, marked
@@ -25,6 +26,8 @@ ALONE = "disable_parallel_tool_use"
 WEB_SEARCH = "web_search_20250305"  # the version without conditions
 TOOL_SEARCH = "tool_search_tool_bm25_20251119"
 DEFER = "defer_loading"  # of a tool that is found by search
+UNSUPPORTED = "hosted_tool_unsupported"
+BEARER = "bearer "  # before a token in a header
 WEB_SEARCH_OPTIONS = ("max_uses", "allowed_domains", "blocked_domains", "user_location")
 
 # --- decoding
@@ -33,6 +36,29 @@ WEB_SEARCH_OPTIONS = ("max_uses", "allowed_domains", "blocked_domains", "user_lo
 def decode_tools(tools: Json, ctx: Context) -> tuple[Tool, ...]:
     given = optional(tools, list, "tools") or []
     return tuple(_tool(tool, f"tools[{n}]", ctx) for n, tool in enumerate(given))
+
+
+# Words for a tool of the request, or a set of them -> the key that has its name.
+REFERENCES = {"tool_reference": "name", "mcp_toolset_reference": "server_name"}
+CHANGES = {"tool_addition": False, "tool_removal": True}
+
+
+def decode_tool_change(block: Json, where: str, ctx: Context) -> ToolChangePart | None:
+    """A tool that comes or goes in the middle of it; None for other blocks, and for one tool of an
+    MCP server, which nobody else can name."""
+    if block["type"] not in CHANGES:
+        return None
+    removed, native = CHANGES[block["type"]], Native(PROTOCOL, (block,))
+    where += ".tool"
+    given = required(block.get("tool"), dict, where)
+    kind = required(given.get("type"), str, f"{where}.type")
+    if kind == "tool_definition" and not removed:
+        tool = _tool(given.get("definition"), f"{where}.definition", ctx)
+        return ToolChangePart(tool.name, tool, native=native, where=where)
+    if kind not in REFERENCES:
+        return None
+    name = required(given.get(REFERENCES[kind]), str, f"{where}.{REFERENCES[kind]}")
+    return ToolChangePart(name, removed=removed, native=native, where=where)
 
 
 def _tool(tool: Json, where: str, ctx: Context) -> Tool:
@@ -97,8 +123,14 @@ def encode_tools(tools: Sequence[Tool], ctx: Context) -> list[Json]:
         elif tool.kind == "client" and not _is_own(tool) and (function := as_function(tool)):
             encoded.append(_function(function, crowded, searched, ctx))
         else:
-            encoded += _built_in(tool, ctx)
+            encoded += _built_in(tool, searched, ctx)
     return encoded
+
+
+def encode_addition(tool: Tool, ctx: Context) -> Json:
+    """A function that is offered from its place on; not strict, for enough others may be."""
+    definition = _function(tool, True, False, ctx)
+    return {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": definition}}
 
 
 def _is_own(tool: Tool) -> bool:
@@ -144,9 +176,11 @@ def _is_enforceable(schema: Json) -> bool:
         return False
 
 
-def _built_in(tool: Tool, ctx: Context) -> list[Json]:
+def _built_in(tool: Tool, searched: bool, ctx: Context) -> list[Json]:
     if tool.native and _is_own(tool):
         return [dict(block) for block in tool.native.blocks]
+    if served := _served(tool, ctx):
+        return [_toolset(tool, served, searched, ctx)]
     if _is_search(tool):
         return [{"type": TOOL_SEARCH, "name": "tool_search_tool_bm25"}]
     if tool.name == "web_search":
@@ -158,6 +192,70 @@ def _built_in(tool: Tool, ctx: Context) -> list[Json]:
     code = "mcp_dropped" if kind == "mcp" else "hosted_tool_dropped"
     ctx.notes.add(code, tool.where, f"{tool.name} runs at another vendor only")
     return []
+
+
+class _Served(NamedTuple):
+    """A server of MCP, and which of its tools are allowed; None: all."""
+
+    server: Json
+    allowed: list[Json] | None
+
+
+def encode_servers(tools: Sequence[Tool], ctx: Context) -> list[Json]:
+    """The field `mcp_servers`; the tools of each are offered by a toolset among the tools."""
+    return [served.server for tool in tools if (served := _served(tool, ctx))]
+
+
+def _served(tool: Tool, ctx: Context) -> _Served | None:
+    """None for all but OpenAI's tools of MCP servers, and where Anthropic could not reach the
+    server, or would not know what of it is meant, or could not ask the app before a call."""
+    item = tool.native.blocks[0] if tool.native and tool.native.blocks else {}
+    if item.get("type") != "mcp" or not ctx.profile.mcp_beta:
+        return None
+    url, allowed = item.get("server_url"), item.get("allowed_tools")
+    if isinstance(allowed, dict):
+        if allowed.get("read_only") is not None:
+            return None
+        allowed = allowed.get("tool_names")
+    allowed = optional(allowed, list, f"{tool.where}.allowed_tools")
+    token, headers = _credential(item, tool.where)
+    is_https = isinstance(url, str) and url.startswith("https://")
+    if not is_https or headers or not _is_unasked(item.get("require_approval"), allowed):
+        return None
+    credential = {"authorization_token": token} if token else {}
+    return _Served({"type": "url", "name": tool.name, "url": url, **credential}, allowed)
+
+
+def _credential(item: dict[str, Json], where: str) -> tuple[Json, dict[str, Json]]:
+    """The token for a server, and the headers that only OpenAI can send to it."""
+    given = optional(item.get("headers"), dict, f"{where}.headers") or {}
+    headers = {name.lower(): value for name, value in given.items()}
+    if str(headers.get("authorization")).lower().startswith(BEARER):
+        return headers.pop("authorization")[len(BEARER) :], headers
+    return item.get("authorization"), headers
+
+
+def _is_unasked(approval: Json, allowed: list[Json] | None) -> bool:
+    """Whether all of it may be called without asking the app; by default none of it may."""
+    if not isinstance(approval, dict):
+        return bool(approval == "never")
+    never = approval.get("never")
+    names = never.get("tool_names") if isinstance(never, dict) else None
+    return allowed is not None and isinstance(names, list) and all(n in names for n in allowed)
+
+
+def _toolset(tool: Tool, served: _Served, searched: bool, ctx: Context) -> Json:
+    item: dict[str, Json] = tool.native.blocks[0] if tool.native else {}
+    for key in ("server_description", "allowed_callers"):
+        if item.get(key) is not None:
+            ctx.notes.add("hint_dropped", f"{tool.where}.{key}", f"a key of {tool.name}")
+    default: dict[str, Json] = {} if served.allowed is None else {"enabled": False}
+    if searched and item.get(DEFER) is True:
+        default[DEFER] = True
+    configs = {str(name): {"enabled": True} for name in served.allowed or ()}
+    fields = {"default_config": default, "configs": configs}
+    given = {name: value for name, value in fields.items() if value}
+    return {"type": "mcp_toolset", "mcp_server_name": tool.name, **given}
 
 
 def encode_tool_choice(
@@ -185,10 +283,12 @@ def _check_offered(
 ) -> None:
     """A call that is demanded of a tool that is not there cannot be made."""
     names = {tool.get("name") for tool in offered}
+    if choice and choice.mode == "required" and tools and not offered:
+        raise TransformError("tool_choice", "all tools run at another vendor", UNSUPPORTED)
     if choice and choice.mode == "tool" and choice.name not in names:
         if choice.native or any(tool.name == choice.name for tool in tools):
             problem = f"{choice.name} runs at another vendor only"
-            raise TransformError("tool_choice", problem, "hosted_tool_unsupported")
+            raise TransformError("tool_choice", problem, UNSUPPORTED)
 
 
 def _choice(choice: ToolChoice, ctx: Context) -> dict[str, Json]:

@@ -24,6 +24,7 @@ from ..model import (
     Base64Source,
     CacheMark,
     DocumentPart,
+    EffortPart,
     FileSource,
     ImagePart,
     Native,
@@ -37,6 +38,7 @@ from ..model import (
     TextPart,
     TextSource,
     ToolCallPart,
+    ToolChangePart,
     ToolResultPart,
     UrlSource,
 )
@@ -204,6 +206,8 @@ def _content(part: Part, ctx: Context) -> list[Json]:
             return [{"type": "text", "text": text}] if text else []
         case ReasoningPart() | ToolCallPart() | ToolResultPart():
             return []  # these stand beside the content
+        case EffortPart() | ToolChangePart():
+            return []  # these are told as fields of the request
         case _:
             assert_never(part)
 

@@ -139,6 +139,7 @@ def _allowed(allowed: Json) -> ToolChoice:
 
 # --- encoding
 
+UNSUPPORTED = "hosted_tool_unsupported"
 # Notes for built-in tools of other vendors; those without a row are dropped as hosted ones are.
 DROPPED: dict[str, str] = {"mcp": "mcp_dropped", "mcp_toolset": "mcp_dropped"}
 
@@ -229,10 +230,12 @@ def encode_tool_choice(
 ) -> Json:
     """None for no choice. `offered` are `tools` as encoded: some may be gone."""
     names = [tool.get(tool["type"], {}).get("name") for tool in offered]
+    if choice and choice.mode == "required" and tools and not offered:
+        raise TransformError("tool_choice", "no tool is to be had at this upstream", UNSUPPORTED)
     if choice and choice.mode == "tool" and choice.name not in names:
         if choice.native or any(tool.name == choice.name for tool in tools):
             problem = f"{choice.name} is not to be had at this upstream"
-            raise TransformError("tool_choice", problem, "hosted_tool_unsupported")
+            raise TransformError("tool_choice", problem, UNSUPPORTED)
     if choice and not offered:
         ctx.notes.add("hint_dropped", "tool_choice", "there are no tools to choose from")
     if not choice or not offered:

@@ -405,11 +405,13 @@ BEGUN: dict[str, dict[str, Json]] = {
     "reasoning": {"encrypted_content": ""},
     "web_search_call": {"status": "in_progress"},
     "mcp_call": {"status": "in_progress", "output": None, "error": None},
+    "mcp_list_tools": {"tools": []},
 }
 # Events of an item that a vendor's own tool made.
 PROGRESS = {
     "web_search_call": ("in_progress", "searching", "completed"),
     "mcp_call": ("in_progress", "completed"),
+    "mcp_list_tools": ("in_progress", "completed"),
 }
 
 

@@ -13,7 +13,9 @@ from ..envelope import is_sealed
 from ..fields import one_of, optional, required
 from ..json_text import Json
 from ..model import (
+    EffortPart,
     Message,
+    Native,
     NativePart,
     Part,
     ReasoningPart,
@@ -22,32 +24,34 @@ from ..model import (
     Role,
     TextPart,
     ToolCallPart,
+    ToolChangePart,
     ToolResultPart,
 )
 from ..prepare import full_name
 from ..profile import matches
 from .parts import (
     PROTOCOL,
+    SETTINGS,
+    TOOLS,
     decode_call_item,
     decode_parts,
     encode_call_item,
     encode_output,
     encode_parts,
     input_text,
-    items,
     marked,
     native_part,
+    staged,
     type_of,
 )
-from .reasoning import decode_thought, encode_thought
+from .reasoning import decode_effort, decode_thought, encode_effort, encode_thought, is_answer
+from .tools import added_tools, encode_tools
 
 __all__ = ["decode_messages", "encode_messages"]
 
 ROLES: tuple[Role, ...] = ("user", "assistant", "system", "developer")
 ERROR = "[tool error] "  # how a result says that it is one: the protocol has no field for it
 RESULTS = ("function_call_output", "custom_tool_call_output")
-# Items that are no part of the conversation; tools and settings are read from them elsewhere.
-SETTINGS = ("additional_tools", "configuration_update")
 # Items of OpenAI's own tools, besides those that end in "_call": what they did can be missed best.
 HOSTED = frozenset({"mcp_list_tools", "shell_call_output", "tool_search_output"})
 # Others without a part of their own -> what is noted for them, if not item_dropped.
@@ -66,8 +70,8 @@ def decode_messages(body: Mapping[str, Json], ctx: Context) -> tuple[Message, ..
     if instructions := optional(body.get("instructions"), str, "instructions"):
         part = TextPart(instructions, where="instructions")
         history.add(Message("system", (part,), where="instructions"))
-    for where, item in items(body):
-        history.read(item, where)
+    for where, item, begun in staged(body):
+        history.read(item, where, begun)
     return history.whole()
 
 
@@ -78,27 +82,32 @@ class _History:
         self._messages: list[Message] = []
         self._answer: list[Part] | None = None
         self._results: list[ToolResultPart] = []
+        self._changes: list[Message] = []  # that were told inside of it
         self._where = ""  # where the open turn began
         self._phase: str | None = None
+        self._whole: Native | None = None  # the answer as another vendor made it
         self._ctx = ctx
         self._call_ids: dict[str, str] = {}  # id of an item -> of its call
         self._hosted: set[str] = set()  # calls that OpenAI itself carried out
 
-    def read(self, item: dict[str, Json], where: str) -> None:
+    def read(self, item: dict[str, Json], where: str, begun: bool) -> None:
+        """`begun`: somebody has spoken before; until then nothing can change."""
         kind = type_of(item, where)
         item = {**item, "type": kind}
         match kind:
             case "message":
                 self._message(item, where)
             case "reasoning":
-                self._say([decode_thought(item, where, self._ctx)], where)
+                self._thought(decode_thought(item, where, self._ctx), where)
             case "compaction" if is_sealed(item.get("encrypted_content")):
                 self._summary(item, where)
             case _ if kind in RESULTS:
                 self._note_unknown(item, where)
                 self._result(_result(item, where, self._ctx))
-            case _ if kind not in SETTINGS:
+            case _ if kind not in (SETTINGS, TOOLS):
                 self._other(item, where)
+            case _ if begun:
+                self._change(item, where)
             case _:
                 pass
 
@@ -119,6 +128,12 @@ class _History:
             self._say(parts, where, optional(item.get("phase"), str, f"{where}.phase"))
         else:
             self.add(Message(role, tuple(parts), where=where))
+
+    def _thought(self, part: ReasoningPart, where: str) -> None:
+        native = part.native
+        is_whole = native is not None and any(is_answer(block) for block in native.blocks)
+        self._say([] if is_whole else [part], where)
+        self._whole = native if is_whole else self._whole
 
     def _other(self, item: dict[str, Json], where: str) -> None:
         """A call, the result of a built-in tool, or what only OpenAI knows."""
@@ -149,6 +164,19 @@ class _History:
             part = NativePart(native, "hint_dropped", said, where=where)
             self.add(Message("user", (part,), where=where))
 
+    def _change(self, item: dict[str, Json], where: str) -> None:
+        """It must not divide an answer, or a call from its result."""
+        parts: list[Part] = []
+        if item["type"] == TOOLS:
+            tools = added_tools(item, where)
+            parts += [ToolChangePart(tool.name, tool, where=tool.where) for tool in tools]
+        elif effort := decode_effort(item, where, self._ctx):
+            parts.append(effort)
+        if parts:
+            self._changes.append(Message("developer", tuple(parts), where=where))
+        if self._answer is None and not self._results:
+            self._close()
+
     def _say(self, parts: Iterable[Part], where: str, phase: str | None = None) -> None:
         if self._answer is None:
             self._close()
@@ -166,11 +194,14 @@ class _History:
 
     def _close(self) -> None:
         if self._answer is not None:
-            turn = Message("assistant", tuple(self._answer), phase=self._phase, where=self._where)
+            said, phase = tuple(self._answer), self._phase
+            turn = Message("assistant", said, phase=phase, native=self._whole, where=self._where)
             self._messages.append(turn)
         elif self._results:
             self._messages.append(Message("tool", tuple(self._results), where=self._where))
-        self._answer, self._results, self._phase = None, [], None
+        self._messages += self._changes
+        self._answer, self._results, self._changes = None, [], []
+        self._phase = self._whole = None
 
     def _note_unknown(self, item: dict[str, Json], where: str) -> None:
         for key, value in item.items():
@@ -285,13 +316,21 @@ class _Writer:
         role = message.role
         if role == "system" and self._ctx.client == "anthropic_messages":
             role = "developer"
-        if not self._leading and not self._profile.late_system:
+        if self._leading or self._profile.late_system:
+            yield from self._told(role if self._profile.developer_role else "system", message)
+        elif texts := encode_parts(message.parts, self._ctx):
             self._ctx.notes.add("system_inlined", message.where, "told by the user instead")
-            texts = encode_parts(message.parts, self._ctx)
             text = "\n\n".join(item["text"] for item in texts if "text" in item)
             yield _message("user", f"<system>{text}</system>")
-        else:
-            yield from self._told(role if self._profile.developer_role else "system", message)
+        yield from self._changed(message)
+
+    def _changed(self, message: Message) -> Iterator[Json]:
+        for part in message.parts:
+            if isinstance(part, EffortPart):
+                yield encode_effort(part, self._ctx)
+        added = [part.tool for part in message.parts if isinstance(part, ToolChangePart)]
+        if tools := encode_tools([tool for tool in added if tool], self._ctx):
+            yield {"type": TOOLS, "role": "developer", "tools": tools}
 
     def _told(self, role: str, message: Message) -> Iterator[Json]:
         content = encode_parts(message.parts, self._ctx)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final, assert_never
 
 from ..arguments import normal_arguments
+from ..changes import late_tools
 from ..client_tools import CALL_ITEMS, call_arguments, call_fields, is_container
 from ..context import Context
 from ..fields import optional, required
@@ -20,6 +21,7 @@ from ..model import (
     CacheMark,
     Citation,
     DocumentPart,
+    EffortPart,
     FileSource,
     ImagePart,
     Native,
@@ -33,6 +35,7 @@ from ..model import (
     TextPart,
     TextSource,
     ToolCallPart,
+    ToolChangePart,
     ToolResultPart,
     UrlSource,
 )
@@ -54,6 +57,19 @@ def items(body: Mapping[str, Json]) -> Iterator[tuple[str, dict[str, Json]]]:
         return
     for n, item in enumerate(optional(given, list, "input") or ()):
         yield f"input[{n}]", required(item, dict, f"input[{n}]")
+
+
+# Items that are no part of the conversation: what changes with them.
+TOOLS, SETTINGS = "additional_tools", "configuration_update"
+
+
+def staged(body: Mapping[str, Json]) -> Iterator[tuple[str, dict[str, Json], bool]]:
+    """The items as `items` gives them, and whether somebody has spoken before each."""
+    begun = False
+    for where, item in items(body):
+        yield where, item, begun
+        is_told = item.get("role") in ("system", "developer")
+        begun = begun or not (is_told or type_of(item, where) in (TOOLS, SETTINGS))
 
 
 def type_of(item: Mapping[str, Json], where: str) -> str:
@@ -197,7 +213,7 @@ def _content(part: Part, ctx: Context) -> list[Json]:
                 return list(native.blocks)
             ctx.notes.lose(code, where, f"a block of {native.protocol}")
             return [input_text(text)] if text else []
-        case ReasoningPart() | ToolCallPart() | ToolResultPart():
+        case ReasoningPart() | ToolCallPart() | ToolResultPart() | EffortPart() | ToolChangePart():
             return []  # these are items
         case _:
             assert_never(part)
@@ -343,7 +359,8 @@ def encode_call_item(part: ToolCallPart, ctx: Context) -> dict[str, Json]:
 
 def _built_in_call(part: ToolCallPart, ctx: Context) -> str | None:
     """The item type for a call of a built-in tool of the client's."""
-    tools = ctx.request.tools if ctx.request else ()
+    request = ctx.request
+    tools = [*request.tools, *late_tools(request)] if request else []
     offered = any(
         tool.kind == "client" and tool.name == part.name and tool.native.protocol == PROTOCOL
         for tool in tools

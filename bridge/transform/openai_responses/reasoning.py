@@ -15,6 +15,7 @@ from ..json_text import Json
 from ..lanes import unsaid
 from ..model import (
     Effort,
+    EffortPart,
     Event,
     Extra,
     Native,
@@ -26,7 +27,7 @@ from ..model import (
     Request,
 )
 from ..profile import matches
-from .parts import PROTOCOL, given_fields, items, type_of
+from .parts import PROTOCOL, SETTINGS, given_fields, staged, type_of
 
 __all__ = ["decode_reasoning", "encode_reasoning"]
 
@@ -41,7 +42,7 @@ def decode_reasoning(body: Mapping[str, Json]) -> tuple[Reasoning, dict[str, Ext
     """What `Reasoning` holds of it, and the rest. The last word on the effort counts."""
     asked = given_fields(optional(body.get("reasoning"), dict, "reasoning") or {})
     word = asked.pop("effort", None)
-    word = _updated_effort(body) or word
+    word = _first_update(body) or word
     effort = effort_of(word)
     summary = next((asked[key] for key in SUMMARIES if key in asked), None)
     rest = {k: v for k, v in asked.items() if k not in SUMMARIES and v != DEFAULTS.get(k)}
@@ -54,13 +55,34 @@ def decode_reasoning(body: Mapping[str, Json]) -> tuple[Reasoning, dict[str, Ext
     return Reasoning(effort, visible=None if summary is None else True), extras
 
 
-def _updated_effort(body: Mapping[str, Json]) -> Json:
+def _first_update(body: Mapping[str, Json]) -> Json:
+    """The last one before anybody has spoken."""
     word: Json = None
-    for where, item in items(body):
-        if type_of(item, where) == "configuration_update":
-            update = optional(item.get("reasoning"), dict, f"{where}.reasoning") or {}
-            word = update.get("effort") or word
+    for where, item, begun in staged(body):
+        if not begun and type_of(item, where) == SETTINGS:
+            word = _word_in(item, where) or word
     return word
+
+
+def _word_in(item: Mapping[str, Json], where: str) -> Json:
+    return (optional(item.get("reasoning"), dict, f"{where}.reasoning") or {}).get("effort")
+
+
+def decode_effort(item: Mapping[str, Json], where: str, ctx: Context) -> EffortPart | None:
+    """What an update says of the effort; None where it says nothing that is known."""
+    word = _word_in(item, where)
+    effort = effort_of(word)
+    where += ".reasoning.effort"
+    if effort is None and word is not None:
+        ctx.notes.add(LOST, where, "an unknown level")
+    return EffortPart(effort, where=where) if effort else None
+
+
+def encode_effort(part: EffortPart, ctx: Context) -> Json:
+    known = clamp(part.effort, ctx.profile.efforts)
+    if known != part.effort:
+        ctx.notes.add("effort_clamped", part.where, f"{part.effort} became {known or 'nothing'}")
+    return {"type": SETTINGS, "reasoning": {"effort": known}}
 
 
 def encode_reasoning(request: Request, ctx: Context) -> dict[str, Json]:
@@ -112,6 +134,12 @@ def decode_thought(item: dict[str, Json], where: str, ctx: Context) -> Reasoning
     if sealed and is_sealed(sealed):
         native = ctx.unseal(sealed, f"{where}.encrypted_content")
     return ReasoningPart(text_of(item), native, where=where)
+
+
+def is_answer(block: Json) -> bool:
+    """Whether it is all that another vendor answered, which an item of its own carries."""
+    is_message = isinstance(block, dict) and block.get("role") == "assistant"
+    return is_message or (isinstance(block, dict) and "choices" in block)
 
 
 def text_of(item: Mapping[str, Json]) -> str:

@@ -7,6 +7,7 @@ that only one kind of model takes; what other protocols have by the same name go
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
+from ..changes import late_tools
 from ..context import Context
 from ..fields import one_of, optional, required
 from ..json_text import Json
@@ -15,7 +16,7 @@ from ..notes import TransformError
 from ..profile import matches
 from ..schema import is_openai_strict
 from .messages import decode_messages, encode_messages
-from .parts import PROTOCOL, given_fields, items, type_of
+from .parts import PROTOCOL, SETTINGS, given_fields, items, type_of
 from .reasoning import decode_reasoning, encode_reasoning
 from .tools import decode_tool_choice, decode_tools, encode_tool_choice, encode_tools
 
@@ -102,7 +103,7 @@ def _output_format(body: Mapping[str, Json], text: Mapping[str, Json]) -> Output
     """The last word on it counts."""
     found = _format(text, "text")
     for where, item in items(body):
-        if type_of(item, where) == "configuration_update":
+        if type_of(item, where) == SETTINGS:
             update = optional(item.get("text"), dict, f"{where}.text") or {}
             found = _format(update, f"{where}.text") or found
     return found
@@ -214,9 +215,11 @@ def _further(request: Request, ctx: Context) -> dict[str, Json]:
 
 def _tools(request: Request, ctx: Context) -> dict[str, Json]:
     tools = encode_tools(request.tools, ctx, _servers(request))
-    choice = encode_tool_choice(request.tool_choice, request.tools, tools, ctx)
+    late = late_tools(request)
+    offered = [*tools, *({"type": tool.kind, "name": tool.name} for tool in late)]
+    choice = encode_tool_choice(request.tool_choice, request.tools, offered, ctx)
     parallel = request.parallel_tool_calls
-    if not tools and request.protocol != PROTOCOL:
+    if not offered and request.protocol != PROTOCOL:
         parallel = None
     return {"tools": tools or None, "tool_choice": choice, "parallel_tool_calls": parallel}
 
@@ -331,12 +334,14 @@ def _context_edits(request: Request, ctx: Context) -> list[Json]:
     kept: list[Json] = []
     for n, edit in enumerate(edits if isinstance(edits, list) else ()):
         kind = str(edit.get("type")) if isinstance(edit, dict) else ""
+        where = f"context_management.edits[{n}]"
         if kind.startswith("compact_") and ctx.profile.vendor_fields:
             trigger = edit.get("trigger")
             threshold = trigger.get("value") if isinstance(trigger, dict) else None
             kept.append(given_fields({"type": "compaction", "compact_threshold": threshold}))
+            for key in sorted(given_fields(edit).keys() - {"type", "trigger"}):
+                ctx.notes.add("hint_dropped", f"{where}.{key}", "how to sum up")
         else:
-            where = f"context_management.edits[{n}]"
             ctx.notes.add("context_edit_dropped", where, f"{kind} has no counterpart")
     return kept
 

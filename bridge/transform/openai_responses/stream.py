@@ -4,7 +4,7 @@ Hard part, reading: an error may be told twice, the second time better. Writing:
 item has to be said again at its end, and of all items at the end of all; ids must hold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import assert_never
 
@@ -199,6 +199,7 @@ class Encoder:
         self._logprobs: list[Json] = []
         self._before = self._behind = b""  # around the text of its deltas; b"": they wait
         self._refused = self._over = False
+        self._beyond = False  # something was said that no item can hold
 
     def encode(self, event: Event) -> bytes:
         if isinstance(event, PartDelta):
@@ -217,8 +218,8 @@ class Encoder:
                 return b""
             case Keepalive():
                 return COMMENT
-            case Stop(finish, usage, tier):
-                return self._stop(finish, usage, tier)
+            case Stop(finish, usage, tier, native):
+                return self._stop(finish, usage, tier, native)
             case Failure(error):
                 return self._fail(error)
             case _:
@@ -367,7 +368,12 @@ class Encoder:
             case _:
                 return b""
 
+    def _note_beyond(self, natives: Iterable[Native | None]) -> None:
+        others = (native for native in natives if native and native.protocol != PROTOCOL)
+        self._beyond = self._beyond or any(True for _ in others)
+
     def _close_text(self, text: str) -> bytes:
+        self._note_beyond(citation.native for citation in self._citations)
         found = (encode_annotation(cited, len(text), self._ctx) for cited in self._citations)
         annotations = [annotation for annotation in found if annotation is not None]
         logprobs, self._logprobs, self._citations = self._logprobs, [], []
@@ -404,6 +410,7 @@ class Encoder:
         return said + told + self._done({**item, **final})
 
     def _close_call(self, item: dict[str, Json], call: ToolCallPart, cut: bool) -> bytes:
+        self._note_beyond([call.native])
         if not item:
             whole = {**encode_call_item(call, self._ctx), "status": "completed"}
             return b"" if cut else self._whole(whole, status="in_progress")
@@ -415,7 +422,9 @@ class Encoder:
 
     # --- the end
 
-    def _stop(self, finish: Finish, usage: Usage | None, tier: str | None) -> bytes:
+    def _stop(
+        self, finish: Finish, usage: Usage | None, tier: str | None, native: Native | None
+    ) -> bytes:
         status, reason, refusal = encode_finish(finish, self._ctx, refused=self._refused)
         refused = b"" if refusal is None else self._refuse(refusal)
         is_whole = status == "completed"
@@ -426,7 +435,16 @@ class Encoder:
             "usage": encode_usage(usage),
             **encode_tool_usage(usage),
         }
-        return refused + self._close_message(status) + self._end(status, **ending)
+        closed = refused + self._close_message(status)
+        return closed + self._carried(native) + self._end(status, **ending)
+
+    def _carried(self, native: Native | None) -> bytes:
+        """All of an answer, for the upstream that made it, where its items do not hold it."""
+        sealed = self._ctx.seal(native) if native and self._beyond else None
+        if sealed is None:
+            return b""
+        item = {"type": "reasoning", "summary": [], "encrypted_content": sealed}
+        return self._whole(item, **BEGUN["reasoning"])
 
     def _refuse(self, text: str) -> bytes:
         opened = self._open(RefusalPart(""))

@@ -11,11 +11,11 @@ from ..client_tools import as_function, is_container
 from ..context import Context
 from ..fields import one_of, optional, required
 from ..json_text import Json, dump_text, loads
-from ..model import CallKind, HostedCall, Native, Tool, ToolChoice
+from ..model import CallKind, HostedCall, HostedList, Native, Tool, ToolChoice
 from ..notes import TransformError
 from ..prepare import DEFAULT_NAMESPACE, full_name
 from ..schema import is_openai_strict
-from .parts import PROTOCOL, given_fields, items, type_of
+from .parts import PROTOCOL, TOOLS, given_fields, staged, type_of
 
 __all__ = ["decode_tool_choice", "decode_tools", "encode_tool_choice", "encode_tools"]
 
@@ -28,7 +28,10 @@ RUN_BY_CLIENT = ("local_shell", "shell", "apply_patch", "tool_search")
 
 
 def decode_tools(body: Mapping[str, Json], ctx: Context) -> tuple[Tool, ...]:
-    """All tools there are at the end, those added on the way behind the others."""
+    """All tools there are before anybody speaks, and those that a search finds, as if always there.
+
+    Other late ones stand in their place in the conversation.
+    """
     given = optional(body.get("tools"), list, "tools") or []
     tools = [tool for n, item in enumerate(given) for tool in _tools(item, f"tools[{n}]")]
     known = {(tool.name, tool.namespace) for tool in tools}
@@ -44,18 +47,18 @@ def decode_tools(body: Mapping[str, Json], ctx: Context) -> tuple[Tool, ...]:
 
 def _added(body: Mapping[str, Json]) -> Iterator[tuple[list[Tool], bool]]:
     """Tools that items bring; True: the conversation had begun."""
-    begun = False
-    for where, item in items(body):
+    for where, item, begun in staged(body):
         kind = type_of(item, where)
-        if kind in ("additional_tools", "tool_search_output"):
-            given = optional(item.get("tools"), list, f"{where}.tools") or []
-            places = ((tool, f"{where}.tools[{n}]") for n, tool in enumerate(given))
-            found = [tool for definition, place in places for tool in _tools(definition, place)]
-            # OpenAI finds a tool in a namespace of its own name
-            found = [replace(t, namespace=None) if t.namespace == t.name else t for t in found]
-            yield found, begun
-        elif kind != "configuration_update" and item.get("role") not in ("system", "developer"):
-            begun = True
+        if kind == "tool_search_output" or (kind == TOOLS and not begun):
+            yield added_tools(item, where), begun
+
+
+def added_tools(item: Mapping[str, Json], where: str) -> list[Tool]:
+    given = optional(item.get("tools"), list, f"{where}.tools") or []
+    places = ((tool, f"{where}.tools[{n}]") for n, tool in enumerate(given))
+    found = [tool for definition, place in places for tool in _tools(definition, place)]
+    # OpenAI finds a tool in a namespace of its own name
+    return [replace(t, namespace=None) if t.namespace == t.name else t for t in found]
 
 
 def _tools(tool: Json, where: str) -> Iterator[Tool]:
@@ -200,6 +203,7 @@ def _allowed(choice: dict[str, Json], ctx: Context) -> ToolChoice:
 # --- encoding
 
 DEFER = "defer_loading"  # a tool that is found by search
+UNSUPPORTED = "hosted_tool_unsupported"
 
 
 def encode_tools(tools: Sequence[Tool], ctx: Context, servers: Sequence[Json] = ()) -> list[Json]:
@@ -311,13 +315,12 @@ def _mcp(server: Json, toolset: Mapping[str, Json]) -> Json:
     None where some are forbidden: here only those that are allowed can be told.
     """
     older, configs = _object(server.get("tool_configuration")), _object(toolset.get("configs"))
-    enabled = {
-        name: _object(config).get("enabled") is not False for name, config in configs.items()
-    }
-    closed = _object(toolset.get("default_config")).get("enabled") is False
-    if older.get("enabled") is False or (not closed and not all(enabled.values())):
-        return None
+    closed = not _is_enabled(toolset.get("default_config"), True)
+    enabled = {name: _is_enabled(config, not closed) for name, config in configs.items()}
     named = [name for name, is_enabled in enabled.items() if is_enabled]
+    forbidden = not named if closed else len(named) < len(enabled)
+    if older.get("enabled") is False or forbidden:
+        return None
     fields = {
         "server_label": server["name"],
         "server_url": server.get("url"),
@@ -325,6 +328,11 @@ def _mcp(server: Json, toolset: Mapping[str, Json]) -> Json:
         "allowed_tools": named if closed else older.get("allowed_tools"),
     }
     return {"type": "mcp", **given_fields(fields), "require_approval": "never"}
+
+
+def _is_enabled(config: Json, default: bool) -> bool:
+    given = _object(config).get("enabled")
+    return default if given is None else given is not False
 
 
 def _object(value: Json) -> dict[str, Json]:
@@ -347,7 +355,9 @@ def encode_tool_choice(
             return {"type": "allowed_tools", "mode": "required", "tools": only}
         if any(tool.name == choice.name for tool in tools):
             problem = f"{choice.name} is not to be had at this upstream"
-            raise TransformError("tool_choice", problem, "hosted_tool_unsupported")
+            raise TransformError("tool_choice", problem, UNSUPPORTED)
+    if choice.mode == "required" and tools and not offered:
+        raise TransformError("tool_choice", "no tool is to be had at this upstream", UNSUPPORTED)
     if not offered:
         ctx.notes.add("hint_dropped", "tool_choice", "there are no tools to choose from")
         return None
@@ -410,8 +420,12 @@ def _call_of(item: Mapping[str, Json]) -> HostedCall:
     return HostedCall(name, given, server, output=output or told, failed=bool(error))
 
 
-def encode_hosted(call: HostedCall) -> dict[str, Json]:
+def encode_hosted(call: HostedCall | HostedList) -> dict[str, Json]:
     """The item that shows it, without an id."""
+    if isinstance(call, HostedList):
+        keys = ("name", "description", "input_schema")
+        tools = [given_fields({key: tool.get(key) for key in keys}) for tool in call.tools]
+        return {"type": "mcp_list_tools", "server_label": call.server, "tools": tools}
     status = "failed" if call.failed else "completed"
     if call.server is None:
         sources = [{"type": "url", "url": url} for url in call.urls]

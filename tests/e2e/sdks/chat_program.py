@@ -83,6 +83,10 @@ class ChatProgram:
         answer = self.client.chat.completions.parse(**request, response_format=model)
         return answer.choices[0].message.parsed
 
+    def parsed_stream(self, request: Request, model: Any) -> Any:
+        with self.client.chat.completions.stream(**request, response_format=model) as stream:
+            return stream.get_final_completion().choices[0].message.parsed
+
     def pieces(self, request: Request) -> Iterator[str]:
         for chunk in self.client.chat.completions.create(**request, stream=True):
             yield chunk.choices[0].delta.content or ""

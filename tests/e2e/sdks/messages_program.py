@@ -78,6 +78,10 @@ class MessagesProgram:
     def parsed(self, request: Request, model: Any) -> Any:
         return self.client.messages.parse(**request, output_format=model).parsed_output
 
+    def parsed_stream(self, request: Request, model: Any) -> Any:
+        with self.client.messages.stream(**request, output_format=model) as stream:
+            return stream.get_final_message().parsed_output
+
     def pieces(self, request: Request) -> Iterator[str]:
         for event in self.client.messages.create(**request, stream=True):
             if event.type == "content_block_delta" and event.delta.type == "text_delta":

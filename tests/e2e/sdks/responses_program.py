@@ -79,7 +79,8 @@ class ResponsesProgram:
     def _stripped(self, answer: Response) -> Iterator[Any]:
         for item in answer.output:
             if item.type == "message":
-                yield {"role": "assistant", "content": answer.output_text}
+                text = "".join(getattr(part, "text", "") for part in item.content)
+                yield {"role": "assistant", "content": text}
             if item.type == "function_call":
                 fields = ("type", "call_id", "name", "arguments")
                 yield {field: getattr(item, field) for field in fields}
@@ -98,6 +99,7 @@ class ResponsesProgram:
         inputs = [e.delta for e in events if e.type == "response.function_call_arguments.delta"]
         items = [e.item.to_dict() for e in events if e.type == "response.output_item.done"]
         calls = [item for item in answer.output if item.type == "function_call"]
+        assert [event.sequence_number for event in events] == list(range(len(events)))
         assert "".join(texts) == answer.output_text
         assert "".join(inputs) == "".join(call.arguments for call in calls)
         assert bare(items) == bare(answer.to_dict()["output"])
@@ -105,6 +107,10 @@ class ResponsesProgram:
 
     def parsed(self, request: Request, model: Any) -> Any:
         return self.client.responses.parse(**request, text_format=model).output_parsed
+
+    def parsed_stream(self, request: Request, model: Any) -> Any:
+        with self.client.responses.stream(**request, text_format=model) as stream:
+            return stream.get_final_response().output_parsed
 
     def pieces(self, request: Request) -> Iterator[str]:
         for event in self.client.responses.create(**request, stream=True):

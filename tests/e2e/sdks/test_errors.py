@@ -129,9 +129,12 @@ def _raised(trip: Trip, asked: str, fault: dict[str, Any]) -> tuple[str, str | N
     if fault["kind"] == "status":
         assert error.request_id
         assert error.response.headers["retry-after"] == "7"
-    if fault.get("reason") == "context" and trip.app == "messages":
-        assert error.body["error"]["message"].startswith("prompt is too long")  # agents look for it
-    return type(error).__name__, error.type if trip.app == "messages" else error.code
+    if trip.app != "messages":
+        assert set(error.body) == {"message", "type", "param", "code"}
+        return type(error).__name__, error.code
+    if fault.get("reason") == "context":  # agents look for these words
+        assert error.body["error"]["message"].startswith("prompt is too long")
+    return type(error).__name__, error.type
 
 
 BROKEN = {

@@ -104,7 +104,10 @@ class Weather(BaseModel):
 
 @in_turn
 def test_structured_output(trip: Trip) -> None:
-    assert isinstance(trip.program.parsed(trip.request("How is it?"), Weather), Weather)
+    request = trip.request("How is it?")
+    weather = trip.program.parsed(request, Weather)
+    assert isinstance(weather, Weather)
+    assert trip.program.parsed_stream(request, Weather) == weather
 
 
 @in_turn

@@ -50,12 +50,7 @@ def _converse(trip: Trip, asked: str, shown: str, stripped: bool) -> None:
     said = list(_conversation(trip, asked, shown, stripped))
     assert [bool(each.calls) for each in said] == [True, False] * len(TURNS)
     assert [each.text for each in said if each.text] == [f"done {turn}" for turn in TURNS]
-    requests = trip.sim.requests(trip.upstream)
-    assert len(requests) == len(said)
-    for earlier, later in pairwise(requests):
-        native = _native(trip.sim, earlier)
-        assert any(state in json.dumps(native) for state in STATE)
-        assert _added(earlier, later)[: len(native)] == native
+    assert _state_that_came_back(trip) == 2 * len(TURNS) - 1
 
 
 def _conversation(trip: Trip, asked: str, shown: str, stripped: bool) -> Iterator[Said]:
@@ -71,6 +66,41 @@ def _conversation(trip: Trip, asked: str, shown: str, stripped: bool) -> Iterato
             answer = getattr(trip.program, asked)(request)
             yield trip.program.read(answer)
             more = trip.program.go_on(request, answer, stripped)
+
+
+# What no other protocol can say in this order.
+LAYOUT = (
+    "[[text:well]][[reason:hm]][[text:so]][[call:weather]]"
+    "[[text:then]][[reason:or]][[call:weather]]"
+)
+
+
+@trips(CONVERSATIONS, "reverse mode")
+def test_an_odd_layout_comes_back_in_what_a_program_replays(trip: Trip) -> None:
+    _reply(trip, stripped=False)
+
+
+@trips(CONVERSATIONS, "HTTP/1.1 over TLS")
+def test_an_odd_layout_comes_back_where_a_program_drops_it(trip: Trip) -> None:
+    _reply(trip, stripped=True)
+
+
+def _reply(trip: Trip, stripped: bool) -> None:
+    request = trip.request(LAYOUT, weather=True, reasoning="shown")
+    trip.program.go_on(request, trip.program.streamed(request), stripped)
+    assert trip.program.read(trip.program.streamed(request)).text.startswith("The tools answered")
+    assert _state_that_came_back(trip) == 1
+
+
+def _state_that_came_back(trip: Trip) -> int:
+    """How many answers the upstream has got back, each as it was and behind the same history."""
+    answers = 0
+    for earlier, later in pairwise(trip.sim.requests(trip.upstream)):
+        native = _native(trip.sim, earlier)
+        assert any(state in json.dumps(native) for state in STATE)
+        assert _added(earlier, later)[: len(native)] == native
+        answers += 1
+    return answers
 
 
 def _added(earlier: Recorded, later: Recorded) -> list[Any]:

@@ -77,6 +77,8 @@ def _chat_turns(draw: st.DrawFn, names: st.SearchStrategy[str]) -> list[Body]:
     for role in draw(some(system, 2)):
         messages.append({"role": role, "content": _chat_content(draw, _chat_text)})
     for _ in range(draw(st.integers(1, 4))):
+        if messages and rarely(draw):  # at Messages it may not stand here
+            messages.append({"role": draw(system), "content": draw(TEXTS)})
         if not rarely(draw) or not messages or messages[-1]["role"] != "tool":
             content = _chat_content(draw, _chat_text, _chat_text, _chat_image, _chat_file)
             messages.append({"role": "user", "content": content, **chosen(draw, name=NAMES)})

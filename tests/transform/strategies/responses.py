@@ -84,6 +84,8 @@ def _items(draw: st.DrawFn, names: st.SearchStrategy[str]) -> list[Body]:
     for role in draw(some(system, 2)):
         items.append({"role": role, "content": _content(draw, _text)})
     for _ in range(draw(st.integers(1, 4))):
+        if items and rarely(draw):  # at Messages it may not stand here
+            items.append({"role": draw(system), "content": draw(TEXTS)})
         if not rarely(draw) or not items or not items[-1].get("type", "").endswith("_output"):
             content = _content(draw, _text, _text, _image, _file)
             items.append({"type": "message", "role": "user", "content": content})
