@@ -109,13 +109,14 @@ class Proxy(Process):
         *options: str,
         env: dict[str, str] | None = None,
         tool: str = "mitmdump",
+        script: Path = ROOT / "addon.py",
     ) -> None:
         self.config_path = folder / "config.yaml"
         self.configure(config)
         self.saved = folder / "flows.mitm"
         self.confdir = confdir
         command = [
-            *(str(Path(sys.executable).with_name(tool)), "-s", str(ROOT / "addon.py")),
+            *(str(Path(sys.executable).with_name(tool)), "-s", str(script)),
             *("--listen-host", "127.0.0.1", "--listen-port", "0", "-w", str(self.saved)),
             *("--set", f"confdir={confdir}", "--set", f"bridge_config={self.config_path}"),
             *options,

@@ -109,6 +109,8 @@ class BridgeStream(HttpStream):
     def _handle_event(self, event: events.Event) -> Commands:
         if self._exchange is None:
             yield from super()._handle_event(event)
+            if isinstance(event, RequestHeaders) and not self.calls.is_ours(self.flow):
+                self.__class__ = HttpStream  # type: ignore[assignment]  # as if we were not here
         elif isinstance(event, events.Wakeup):
             self._alarm = inf
             yield from self._take(self._exchange.wake(self._now))

@@ -11,8 +11,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from bridge.mitm import layer
 from bridge.simulator import Simulator, refusing_port, running
-from tests.processes import Proxy, running_proxy
+from tests.processes import ROOT, Proxy, running_proxy
 
 BODY = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "[[words:9]]"}]}
 
@@ -191,3 +192,45 @@ def test_a_watched_stream_is_cut_as_the_upstream_cut_it(
             client.post(f"{sim.url}/v1/messages", json={**BODY, "stream": True}, headers=headers)
         [flow] = proxy.flows()
     assert flow.metadata["bridge"]["attempts"][0]["outcome"] == "cut"
+
+
+def test_the_code_of_mitmproxys_that_it_relies_on_is_known() -> None:
+    """Fails when mitmproxy changed it: look what changed, try it, then add the digest."""
+    assert layer.fingerprint() in layer.KNOWN and layer.is_supported()
+
+
+def test_without_it_a_failure_moves_the_next_call(tmp_path: Path, sim: Simulator) -> None:
+    """An unknown mitmproxy: no failover inside a request, all else as ever, and a word of it."""
+    source = (ROOT / "addon.py").read_text("utf-8")
+    forget = "from bridge.mitm import layer\nlayer.KNOWN = frozenset()\n"
+    unknown = tmp_path / "unknown.py"
+    unknown.write_text(source.replace("class Bridge:", f"{forget}\n\nclass Bridge:"), "utf-8")
+    upstreams = {
+        name: {"protocol": protocol, "url": sim.base(name), "api_key": "k"}
+        for name, protocol in (("a", "openai_chat"), ("b", "anthropic_messages"))
+    }
+    config = {
+        "upstreams": upstreams,
+        "routes": [{"upstreams": ["a", "b"]}],
+        "failover": {"cooldown": "60s", "health_check": {"interval": 0}},
+    }
+    text = [{"role": "user", "content": "[[text:well]]"}]
+    body = {"model": "m", "max_tokens": 9, "messages": text}
+    options = ("--mode", "reverse:http://127.0.0.1:9")
+    env = {"PYTHONPATH": str(ROOT)}
+    with running_proxy(
+        tmp_path, tmp_path / "conf", config, *options, env=env, script=unknown
+    ) as proxy:
+        proxy.wait_for("this version of mitmproxy is not known")
+        with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+            for stream in (False, True):
+                answer = client.post("/v1/messages", json={**body, "stream": stream})
+                assert answer.status_code == 200 and "well" in answer.text
+            sim.fault("a", {"kind": "status", "status": 429})
+            assert client.post("/v1/messages", json=body).status_code == 429
+            sim.forget_requests()
+            assert client.post("/v1/messages", json=body).status_code == 200
+            assert [r.upstream for r in sim.requests()] == ["b"]
+            sim.fault("b", {"kind": "cut", "after": 2})
+            with pytest.raises(httpx2.RemoteProtocolError):  # cut, as mitmproxy does by itself
+                client.post("/v1/messages", json={**body, "stream": True})

@@ -25,6 +25,13 @@ def blocks(content: Json) -> list[Json]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content or []
 
 
+def added_tools(messages: list[Json]) -> list[Json]:
+    """What system text defines on the way."""
+    told = [block for m in messages if m["role"] == "system" for block in blocks(m["content"])]
+    changes = [block["tool"] for block in told if block["type"] == "tool_addition"]
+    return [tool["definition"] for tool in changes if tool["type"] == "tool_definition"]
+
+
 def text_of(content: Json) -> str:
     return "\n".join(block["text"] for block in blocks(content) if block["type"] == "text")
 
@@ -55,7 +62,7 @@ def _settings(body: Json, system: str) -> Settings:
     return Settings(
         model=body["model"],
         system=system,
-        tools=tuple(_tools(body.get("tools") or [])),
+        tools=tuple(_tools([*(body.get("tools") or []), *added_tools(body["messages"])])),
         choice=_choice(body.get("tool_choice") or {}),
         parallel=not (body.get("tool_choice") or {}).get("disable_parallel_tool_use"),
         reasoning=(body.get("thinking") or {}).get("type") != "disabled",

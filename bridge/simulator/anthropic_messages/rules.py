@@ -13,7 +13,7 @@ from ..dialect import Rejected, Rules, listed, require
 from ..wire import HttpRequest
 from .answer import prefix
 from .blocks import check_blocks, check_keys
-from .request import blocks, breakpoints
+from .request import added_tools, blocks, breakpoints
 
 Json = Any
 
@@ -90,8 +90,10 @@ def _top_level(body: Json, request: HttpRequest, counting: bool) -> None:
 
 
 def _turns(messages: list[Json]) -> None:
-    first = messages[0]["role"]
-    require(first == "user", 'messages: first message must use the "user" role')
+    first = messages[0]
+    is_summed = [block["type"] for block in blocks(first["content"])][:1] == ["compaction"]
+    opens = first["role"] == "user" or is_summed
+    require(opens, 'messages: first message must use the "user" role')
     _system_places(messages)
     spoken = [(i, m) for i, m in enumerate(messages) if m["role"] != "system"]
     merged = list(_merged(spoken))
@@ -162,12 +164,14 @@ def _asked(i: int, before: list[Json], content: list[Json]) -> None:
 
 
 def _system_places(messages: list[Json]) -> None:
-    roles = [message["role"] for message in messages]
-    for i, role in enumerate(roles):
-        if role != "system" or (i and roles[i - 1] == "system"):
+    # one that only sets the effort may stand anywhere
+    told = [(i, m) for i, m in enumerate(messages) if m["role"] != "system" or m["content"]]
+    roles = [message["role"] for _, message in told]
+    for n, (i, message) in enumerate(told):
+        if message["role"] != "system" or (n and roles[n - 1] == "system"):
             continue
-        rest = [later for later in roles[i:] if later != "system"]
-        fits = _may_precede_system(messages[i - 1]) and rest[:1] in ([], ["assistant"])
+        rest = [later for later in roles[n:] if later != "system"]
+        fits = _may_precede_system(told[n - 1][1]) and rest[:1] in ([], ["assistant"])
         where = "must follow a `user` message and precede an `assistant` message or the end"
         require(fits, f"messages.{i}: `system` messages {where}")
 
@@ -187,6 +191,10 @@ def _tools(body: Json) -> None:
             _custom_tool(tool, f"tools.{i}.custom")
     names = [tool["name"] for tool in tools if "name" in tool]
     require(len(names) == len(set(names)), "tools: Tool names must be unique.")
+    late = added_tools(body["messages"])
+    for i, tool in enumerate(late):
+        _custom_tool(tool, f"tool_addition.{i}")
+    names += [tool["name"] for tool in late]
     choice = body.get("tool_choice")
     if choice is None:
         return

@@ -158,6 +158,8 @@ def encode_request(request: Request, ctx: Context) -> Json:
     asked = request.tool_choice, request.parallel_tool_calls
     offered = [*tools, *({"name": tool.name} for tool in late_tools(request))]
     choice = encode_tool_choice(*asked, request.tools, offered, ctx)
+    if not tools and choice == {"type": "auto"}:  # for tools that come later it needs no saying
+        choice = None
     output_format, instruction = _format(request, model, ctx)
     if instruction:
         system = [*system, {"type": "text", "text": instruction}]
