@@ -17,7 +17,7 @@ from mitmproxy.proxy.layer import NextLayer  # noqa: E402
 from bridge.aside import Aside  # noqa: E402
 from bridge.config import ConfigError  # noqa: E402
 from bridge.exchange import Exchange  # noqa: E402
-from bridge.mitm import collector, flows, layer  # noqa: E402
+from bridge.mitm import flows, layer  # noqa: E402
 from bridge.mitm.commands import Commands  # noqa: E402
 from bridge.mitm.runtime import Runtime, clock, installation_key  # noqa: E402
 from bridge.outgoing import Outgoing  # noqa: E402
@@ -67,7 +67,6 @@ class Bridge:
 
     def running(self) -> None:
         self.started = True
-        collector.settle()
         if self.runtime:
             self.runtime.start()
 

@@ -194,7 +194,7 @@ class Health:
         match probe:
             case Answered(status):
                 self.last_check = ": ".join(filter(None, (str(status), PROBE_MEANS.get(status))))
-                failed, passed = status >= 500, status < 500 and status != 429
+                failed, passed = status >= 500, status != 429
             case ConnectionFailed(reason):
                 self.last_check = reason
                 failed, passed = True, False

@@ -221,6 +221,13 @@ def test_the_end_of_the_cooldown_is_a_reason_to_probe_at_once() -> None:
     assert [a.probe_due(now) for now in (301, 359, 360)] == [False, False, True]
 
 
+def test_one_look_at_the_end_of_the_cooldown_is_enough() -> None:
+    a = health()
+    a.record(Answered(429), 0)
+    a.checked(Answered(429), 300)
+    assert [a.probe_due(now) for now in (301, 360)] == [False, True]
+
+
 def test_no_probe_is_due_when_they_are_switched_off() -> None:
     a = health(WITHOUT_PROBES)
     assert not a.probe_due(0)
@@ -427,7 +434,7 @@ def test_a_key_is_tried_by_one_request_whatever_probes_say() -> None:
     assert a.record(Answered(429), 302, Use(key=0), started=300) == [Unhealthy("a#1", LIMITED, 600)]
     a.begin(Use(key=1), 303)
     assert a.record(Answered(200), 304, Use(key=1), started=303) == []
-    assert (a.healthy(305), a.key_failed(1, 305)) == (True, False)
+    assert (a.state(305), a.key_failed(1, 305)) == ("healthy", False)
 
 
 @pytest.mark.parametrize(

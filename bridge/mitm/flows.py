@@ -52,10 +52,10 @@ SIDE_WORDS = ("/models", "/responses/", "/count_tokens")
 
 def side_of(flow: http.HTTPFlow, covers: Callable[[str], bool]) -> Side | None:
     """The endpoint beside a call that is asked for; None for all other traffic."""
-    request = flow.request
-    if not any(word in request.path for word in SIDE_WORDS) or not _is_ours(flow, covers):
+    request, path = flow.request, flow.request.path
+    if not any(word in path for word in SIDE_WORDS) or not _is_ours(flow, covers):
         return None
-    return side(request.method, request.path, request.headers.items(multi=True))
+    return side(request.method, path, request.headers.items(multi=True))
 
 
 def call_of(flow: http.HTTPFlow, protocol: Protocol) -> Call:

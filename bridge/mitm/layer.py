@@ -109,8 +109,8 @@ class BridgeStream(HttpStream):
     def _handle_event(self, event: events.Event) -> Commands:
         if self._exchange is None:
             yield from super()._handle_event(event)
-            if isinstance(event, RequestHeaders) and not self.calls.is_ours(self.flow):
-                self.__class__ = HttpStream  # type: ignore[assignment]  # as if we were not here
+            if isinstance(event, RequestHeaders):
+                self._opened(self._http)
         elif isinstance(event, events.Wakeup):
             self._alarm = inf
             yield from self._take(self._exchange.wake(self._now))
@@ -128,6 +128,14 @@ class BridgeStream(HttpStream):
                 yield from self._answer(self._exchange, event)
         # else: of an attempt that was given up, or behind the end of the request
 
+    def _opened(self, http_layer: HttpLayer) -> None:
+        """A call of ours is told where a read ends; all else goes on as if we were not here."""
+        if not self.calls.is_ours(self.flow):
+            self.__class__ = HttpStream  # type: ignore[assignment]
+        elif "_handle_event" not in vars(http_layer):
+            handle = partial(_handle_read, http_layer, self.batches)
+            http_layer._handle_event = handle  # type: ignore[method-assign]
+
     @property
     def _now(self) -> float:
         return self.calls.clock()
@@ -140,8 +148,9 @@ class BridgeStream(HttpStream):
 
     def state_consume_request_body(self, event: events.Event) -> Commands:
         """At the end of the body of a call of ours the attempts begin."""
-        if not isinstance(event, RequestEndOfMessage) or not self.calls.is_ours(self.flow):
-            yield from super().state_consume_request_body(event)
+        if not isinstance(event, RequestEndOfMessage) or type(self) is HttpStream:
+            # Not super(): the call may be none of ours.
+            yield from HttpStream.state_consume_request_body(self, event)
             return
         self.flow.request.timestamp_end = time.time()
         self.flow.request.data.content = bytes(self.request_body_buf)
@@ -415,7 +424,6 @@ def use_bridge_streams(top: layer.Layer | None, calls: Calls) -> None:
         if type(top) is HttpLayer and "make_stream" not in vars(top):
             batches: list[BridgeStream] = []
             top.make_stream = partial(_make_stream, top, calls, batches)  # type: ignore[method-assign]
-            top._handle_event = partial(_handle_read, top, batches)  # type: ignore[method-assign]
         top = getattr(top, "child_layer", None)
 
 

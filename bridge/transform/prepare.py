@@ -14,6 +14,7 @@ from .model import (
     Message,
     Part,
     Request,
+    TextPart,
     Tool,
     ToolCallPart,
     ToolChangePart,
@@ -29,6 +30,7 @@ from .turns import pair_calls, with_parts
 INPUT = "input"
 VALUE = "value"  # the key that holds what a schema which is no object describes
 DEFAULT_NAMESPACE = "functions"
+MISSING = "Say so where you would need one of these"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,16 @@ class Toolbox:
     def wire(self, name: str, namespace: str | None = None) -> Wire:
         full = full_name(name, namespace)
         return self.wires.get(full) or Wire(full)
+
+
+def without_tools(request: Request) -> Request:
+    """`request`, of whose tools the upstream has none: the model would make up what they give."""
+    names = ", ".join(tool.name for tool in request.tools)
+    told = Message("system", (TextPart(f"There are no tools here. {MISSING}: {names}."),))
+    late = (n for n, m in enumerate(request.messages) if m.role not in ("system", "developer"))
+    place = next(late, len(request.messages))
+    messages = (*request.messages[:place], told, *request.messages[place:])
+    return replace(request, messages=messages)
 
 
 def full_name(name: str, namespace: str | None) -> str:

@@ -10,7 +10,8 @@ import pytest
 from bridge.simulator import Simulator, running
 from tests.processes import Proxy, running_proxy
 
-pytest.register_assert_rewrite("tests.e2e.sdks.programs")  # its assertions explain themselves too
+# Their assertions explain themselves too.
+pytest.register_assert_rewrite("tests.e2e.sdks.trip", "tests.e2e.sdks.responses_program")
 
 
 @pytest.fixture

@@ -639,6 +639,16 @@ def test_signatures_can_be_bound_to_their_history(change: Any, status: int) -> N
     assert moved[0] == 400 and "bound to a different conversation" in moved[1]["message"]
 
 
+def test_thinking_of_another_conversation_may_be_dropped() -> None:
+    _, content = thought("[[reason]] [[text:x]]")
+    history = [user("[[reason]] [[text:y]]"), assistant(content), user("go on")]
+    drop = {"type": "adaptive", "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+    bound, beta = Rules(bind_thinking=True), "thinking-binding-controls-2026-08-01"
+    assert ask("messages", a(*history, thinking=drop), bound, anthropic_beta=beta)[0] == 200
+    assert ask("messages", a(*history, thinking=drop), bound)[0] == 400
+    assert ask("messages", a(*history), bound, anthropic_beta=beta)[0] == 400
+
+
 OPERATIONS = ["messages", "messages/count_tokens", "chat/completions", "responses"]
 BROKEN = [b"", b"{", b"\xff", b"NaN", b'{"model":NaN}', b"[" * 100_000, b"null", b"3", b'"x"']
 

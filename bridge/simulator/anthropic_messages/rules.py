@@ -6,6 +6,7 @@ pairing is judged on the merged turns while the messages name the original place
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from .. import seals
@@ -32,6 +33,7 @@ TOOL_KEYS = frozenset(
     "type name description input_schema strict cache_control defer_loading allowed_callers "
     "input_examples eager_input_streaming".split()
 )
+DROPPING = "thinking-binding-controls-2026-08-01"
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 EXPECTED_THINKING = (
     "Expected `thinking` or `redacted_thinking`, but found `{}`. When `thinking` is enabled, a "
@@ -46,7 +48,7 @@ def check(body: Json, request: HttpRequest, rules: Rules, counting: bool) -> Non
     check_blocks(body)
     _turns(body["messages"])
     _tools(body)
-    _thinking(body, rules)
+    _thinking(body, replace(rules, bind_thinking=False) if _drops(body, request) else rules)
     found = breakpoints(body)
     limit = "A maximum of 4 blocks with cache_control may be provided. Found"
     require(found <= 4, f"{limit} {found}.")
@@ -237,6 +239,13 @@ def _thinking(body: Json, rules: Rules) -> None:
     for i, message in enumerate([] if rules.trust_opaque else body["messages"]):
         for n, block in enumerate(blocks(message["content"])):
             _seal(block, body, (i, n), rules)
+
+
+def _drops(body: Json, request: HttpRequest) -> bool:
+    """Whether thinking of another conversation is to be dropped rather than refused."""
+    binding = (body.get("thinking") or {}).get("block_binding") or {}
+    beta = DROPPING in (request.header("anthropic-beta") or "")
+    return beta and bool(binding.get("prefix_mismatch_behavior") == "drop_block")
 
 
 def _budget(thinking: Json, body: Json) -> None:

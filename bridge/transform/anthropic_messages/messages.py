@@ -268,7 +268,7 @@ def _placed(turns: list[_Turn], takes_system: bool, ctx: Context) -> list[_Turn]
         if run[0].role != "system" or (takes_system and _is_legal(placed, after)):
             placed += run
         else:
-            placed += [_inlined(turn, ctx) for turn in run]
+            placed += [told for turn in run for told in _inlined(turn, ctx)]
     return placed
 
 
@@ -280,15 +280,17 @@ def _is_legal(before: list[_Turn], after: _Turn | None) -> bool:
     return last.role == "user" or str(last.content[-1]["type"]).endswith("_tool_result")
 
 
-def _inlined(turn: _Turn, ctx: Context) -> _Turn:
-    ctx.notes.add("system_inlined", turn.where, "as text of the user")
+def _inlined(turn: _Turn, ctx: Context) -> Iterator[_Turn]:
     texts = [block["text"] for block in turn.content if block["type"] == "text"]
     if len(texts) < len(turn.content):
         ctx.notes.add("item_dropped", turn.where, "tools added or removed here")
+    if not texts:
+        return
+    ctx.notes.add("system_inlined", turn.where, "as text of the user")
     block = _text("<system>" + "\n\n".join(texts) + "</system>")
     marks = [b["cache_control"] for b in turn.content if "cache_control" in b]
     content = [{**block, "cache_control": marks[-1]} if marks else block]
-    return turn._replace(role="user", content=content)
+    yield turn._replace(role="user", content=content)
 
 
 def _opened_and_closed(turns: list[_Turn], ctx: Context) -> list[_Turn]:

@@ -12,6 +12,7 @@ from ..fields import one_of, optional, required
 from ..json_text import Json, dump_text
 from ..model import Extra, OutputFormat, Request
 from ..notes import TransformError
+from ..prepare import without_tools
 from ..profile import matches
 from ..schema import clean_for_anthropic
 from .messages import decode_messages, encode_messages
@@ -153,10 +154,12 @@ ASK_FOR_SCHEMA = (
 
 def encode_request(request: Request, ctx: Context) -> Json:
     model = ctx.model or request.model
-    system, messages = encode_messages(request.messages, model, ctx)
     tools = encode_tools(request.tools, ctx)
-    asked = request.tool_choice, request.parallel_tool_calls
     offered = [*tools, *({"name": tool.name} for tool in late_tools(request))]
+    if request.tools and not offered:
+        request = without_tools(request)
+    system, messages = encode_messages(request.messages, model, ctx)
+    asked = request.tool_choice, request.parallel_tool_calls
     choice = encode_tool_choice(*asked, request.tools, offered, ctx)
     if not tools and choice == {"type": "auto"}:  # for tools that come later it needs no saying
         choice = None

@@ -12,6 +12,7 @@ from ..fields import one_of, optional, required
 from ..json_text import Json
 from ..model import Extra, OutputFormat, Request
 from ..notes import TransformError
+from ..prepare import without_tools
 from ..profile import matches
 from ..schema import is_openai_strict
 from .messages import decode_messages, encode_messages
@@ -196,11 +197,14 @@ def encode_request(request: Request, ctx: Context) -> Json:
     if request.max_tokens == 0 and request.protocol != PROTOCOL:
         problem = "this upstream cannot fill its cache without an answer"
         raise TransformError("max_tokens", problem, "prewarm_unsupported")
+    tools = encode_tools(request.tools, ctx)
+    if request.tools and not tools and request.protocol != PROTOCOL:
+        request = without_tools(request)
     fields: dict[str, Json] = {
         "model": model or None,
         "messages": encode_messages(request, ctx),
         ctx.profile.max_tokens_field: request.max_tokens,
-        **_tools(request, ctx),
+        **_tools(request, tools, ctx),
         **_sampling(request, model, ctx),
         "stop": _encoded_stop(request, model, ctx) or None,
         **encode_reasoning(request, ctx),
@@ -218,8 +222,7 @@ def encode_request(request: Request, ctx: Context) -> Json:
     return body
 
 
-def _tools(request: Request, ctx: Context) -> dict[str, Json]:
-    tools = encode_tools(request.tools, ctx)
+def _tools(request: Request, tools: list[Json], ctx: Context) -> dict[str, Json]:
     choice = encode_tool_choice(request.tool_choice, request.tools, tools, ctx)
     if request.legacy_functions and request.protocol == PROTOCOL:
         functions = [encode_function(tool, ctx) for tool in request.tools if tool.native is None]

@@ -13,6 +13,7 @@ from ..fields import one_of, optional, required
 from ..json_text import Json
 from ..model import Extra, OutputFormat, Request
 from ..notes import TransformError
+from ..prepare import without_tools
 from ..profile import matches
 from ..schema import is_openai_strict
 from .messages import decode_messages, encode_messages
@@ -174,13 +175,17 @@ VENDOR_ONLY = frozenset(
 
 def encode_request(request: Request, ctx: Context) -> Json:
     model = ctx.model or request.model
+    tools = encode_tools(request.tools, ctx, _servers(request))
+    late = [{"type": tool.kind, "name": tool.name} for tool in late_tools(request)]
+    if request.tools and not [*tools, *late]:
+        request = without_tools(request)
     instructions, given = encode_messages(request, ctx)
     further = _further(request, ctx)
     fields: dict[str, Json] = {
         "model": model or None,
         "instructions": instructions,
         "input": given,
-        **_tools(request, ctx),
+        **_tools(request, tools, late, ctx),
         "max_output_tokens": _encoded_limit(request, ctx),
         **_sampling(request, model, ctx),
         "reasoning": encode_reasoning(request, ctx) or None,
@@ -213,10 +218,8 @@ def _further(request: Request, ctx: Context) -> dict[str, Json]:
     return known
 
 
-def _tools(request: Request, ctx: Context) -> dict[str, Json]:
-    tools = encode_tools(request.tools, ctx, _servers(request))
-    late = late_tools(request)
-    offered = [*tools, *({"type": tool.kind, "name": tool.name} for tool in late)]
+def _tools(request: Request, tools: list[Json], late: list[Json], ctx: Context) -> dict[str, Json]:
+    offered = [*tools, *late]
     choice = encode_tool_choice(request.tool_choice, request.tools, offered, ctx)
     parallel = request.parallel_tool_calls
     if not offered and request.protocol != PROTOCOL:

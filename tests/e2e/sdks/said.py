@@ -58,7 +58,7 @@ def bare(value: Any) -> Any:
     if isinstance(value, list):
         return [bare(each) for each in value]
     if isinstance(value, str):
-        return re.sub(r"^(brg1\.|gAAAA).*", "sealed", value)
+        return re.sub(r"^brg1\..*", "sealed", value)
     if not isinstance(value, dict):
         return value
     kept = {key: each for key, each in value.items() if key not in UNSAID and each is not None}

@@ -7,15 +7,16 @@ bridge gave it, or keeps texts and calls alone; then the bridge has to remember.
 
 import json
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import httpx2
 import pytest
 
 from bridge.simulator import Recorded, Simulator
-from tests.e2e.sdks.said import Request, Said
-from tests.e2e.sdks.trip import DIRECTIONS, Trip, trips
+from tests.e2e.sdks.said import Request, Said, Wish
+from tests.e2e.sdks.trip import DIRECTIONS, PROGRAMS, Trip, trips
+from tests.e2e.sdks.ways import asking
 
 TURNS = ("one", "two", "three")
 WORDLESS = {"chat": None, "reasoner": ""}  # what stands beside calls where nothing is said
@@ -90,6 +91,58 @@ def _reply(trip: Trip, stripped: bool) -> None:
     trip.program.go_on(request, trip.program.streamed(request), stripped)
     assert trip.program.read(trip.program.streamed(request)).text.startswith("The tools answered")
     assert _state_that_came_back(trip) == 1
+
+
+@trips([("chat", "messages"), ("responses", "messages")], "HTTP/2 over TLS")
+def test_what_does_not_fit_its_conversation_any_more_is_given_up(trip: Trip) -> None:
+    """Behind another system text the upstream refuses what it thought; then it may drop it."""
+    request = trip.request("[[reason]][[text:so]]", system="Be brief.", reasoning="shown")
+    for system in ("Be brief.", "Be long.", "Be long."):
+        if trip.app == "chat":
+            request["messages"][0]["content"] = system
+        else:
+            request["instructions"] = system
+        answer = trip.program.whole(request)
+        assert trip.program.read(answer).text == "so"
+        trip.program.go_on(request, answer)
+        trip.program.ask(request, "[[reason]][[text:so]]")
+    asked = [sent.body["thinking"] for sent in trip.sim.requests("messages")]
+    assert ["block_binding" in thinking for thinking in asked] == [False, False, True, True]
+
+
+# Who may see what: a signature, redacted thinking, and OpenAI's ciphertext.
+MARKS = {"messages": (b'"signature"', b"EmwKAhgBEgy"), "responses": (b"gAAAA",)}
+VENDORS = ("messages", "chat", "responses", "reasoner")
+
+
+@pytest.mark.parametrize("app", PROGRAMS)
+@pytest.mark.parametrize(
+    "way, stripped",
+    [
+        pytest.param("reverse mode", False, id="replayed"),
+        pytest.param("HTTP/2 over TLS", True, id="dropped"),
+    ],
+)
+def test_a_conversation_that_goes_from_vendor_to_vendor(
+    programs: dict[tuple[str, str], Any], sim: Simulator, app: str, way: str, stripped: bool
+) -> None:
+    """Each request goes to the next one, in the middle of a tool loop too."""
+    program, vendors = programs[app, way], cycle(VENDORS)
+    request: Request = program.request("", Wish(f"{app} {way}", weather=True, reasoning="shown"))
+    for turn in TURNS:
+        program.ask(request, f"[[reason:{turn}]][[redacted]][[tools:2x2]][[text:done {turn}]]")
+        more = True
+        while more:
+            request["model"] = asking(next(vendors))
+            answer = program.whole(request)
+            more = program.go_on(request, answer, stripped)
+        assert program.read(answer).text == f"done {turn}"
+    for sent in sim.requests():
+        assert b"brg1." not in sent.raw
+        others = [MARKS[vendor] for vendor in MARKS if vendor != sent.upstream]
+        assert [mark for marks in others for mark in marks if mark in sent.raw] == []
+    if app != "responses":  # which hands it back bare, and nobody remembers whose it was
+        assert b"gAAAA" in sim.requests("responses")[-1].raw
 
 
 def _state_that_came_back(trip: Trip) -> int:

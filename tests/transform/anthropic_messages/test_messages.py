@@ -8,6 +8,7 @@ from bridge.transform.anthropic_messages.messages import decode_messages, encode
 from bridge.transform.context import Context, context
 from bridge.transform.model import (
     CacheMark,
+    EffortPart,
     ImagePart,
     Message,
     Native,
@@ -16,12 +17,14 @@ from bridge.transform.model import (
     ReasoningPart,
     Role,
     TextPart,
+    Tool,
     ToolCallPart,
+    ToolChangePart,
     ToolResultPart,
     UrlSource,
 )
 from bridge.transform.notes import TransformError
-from bridge.transform.profile import Profile
+from bridge.transform.profile import ANTHROPIC, Profile
 
 A = "anthropic_messages"
 NEW, OLD = "claude-opus-5-5", "claude-sonnet-4-5"  # takes system messages, or not
@@ -47,6 +50,11 @@ def turn(role: str, *blocks: dict[str, Any] | str) -> dict[str, Any]:
     return {"role": role, "content": [text(b) if isinstance(b, str) else b for b in blocks]}
 
 
+def native(block: dict[str, Any], upstream: str = "") -> Native:
+    return Native(A, (block,), upstream)
+
+
+OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
 USE = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": [text("42")]}
 CALL = ToolCallPart("t1", "f", "{}")
@@ -140,11 +148,71 @@ def test_system_text_that_ended_is_left_out() -> None:
     assert codes(ctx) == ["hint_dropped"]
 
 
-def test_system_text_goes_on_while_only_tools_answer() -> None:
+def test_a_tools_answer_ends_it_as_well_and_nothing_else_does() -> None:
     passing = {**turn("system", "Now."), "clear_at": "next_user_message"}
-    body = {"messages": [turn("user", "A"), passing, turn("assistant", USE), turn("user", RESULT)]}
-    assert [m.role for m in decode_messages(body, own())] == ["user", "system", "assistant", "tool"]
-    assert len(decode_messages({"messages": [passing]}, own())) == 1
+    shorter = [turn("user", "A"), passing, turn("assistant", USE)]
+    assert roles({"messages": shorter}) == ["user", "system", "assistant"]
+    assert roles({"messages": [*shorter, turn("user", RESULT)]}) == ["user", "assistant", "tool"]
+    assert roles({"messages": [passing]}) == ["system"]
+
+
+def roles(body: Any) -> list[str]:
+    return [message.role for message in decode_messages(body, own())]
+
+
+LOW: dict[str, Any] = {"output_config": {"effort": "low"}}
+DEFINITION = {"name": "g", "input_schema": OBJECT}
+
+
+def change(kind: str, **tool: Any) -> dict[str, Any]:
+    return {"type": f"tool_{kind}", "tool": tool}
+
+
+ADDED = change("addition", type="tool_definition", definition=DEFINITION)
+
+
+@pytest.mark.parametrize(
+    "message, parts, noted",
+    [
+        pytest.param({"content": "", **LOW}, [EffortPart("low")], [], id="an effort alone"),
+        pytest.param({"content": [], **LOW}, [EffortPart("low")], [], id="without blocks"),
+        pytest.param(LOW, [EffortPart("low")], [], id="without content"),
+        pytest.param(
+            {"content": "Go.", **LOW}, [TextPart("Go."), EffortPart("low")], [], id="and a text"
+        ),
+        pytest.param({"content": "", "output_config": {}}, None, [], id="nothing at all"),
+        pytest.param(
+            {"content": "Go.", "output_config": {"effort": "heroic"}},
+            [TextPart("Go.")],
+            ["reasoning_option_dropped"],
+            id="an unknown effort",
+        ),
+        pytest.param(
+            {"content": [ADDED, text("Go.")]},
+            [ToolChangePart("g", Tool("g", None, OBJECT), native=native(ADDED)), TextPart("Go.")],
+            [],
+            id="a tool that comes",
+        ),
+    ],
+)
+def test_what_system_text_changes(message: Any, parts: list[Part] | None, noted: list[str]) -> None:
+    ctx = own()
+    body = {"messages": [turn("user", "Hi"), {"role": "system", **message}]}
+    expected = [said("user", "Hi"), *([] if parts is None else [said("system", *parts)])]
+    assert list(decode_messages(body, ctx)) == expected
+    assert codes(ctx) == noted
+
+
+def test_a_change_stands_where_the_client_said_it() -> None:
+    body = {"messages": [turn("user", "Hi"), {**turn("system", ADDED), **LOW}]}
+    places = [getattr(part, "where", "") for part in decode_messages(body, own())[1].parts]
+    assert places == ["messages[1].content[0].tool", "messages[1].output_config.effort"]
+
+
+def test_an_effort_before_anybody_has_spoken_is_the_requests_own() -> None:
+    told = {**turn("system", "Go."), **LOW}
+    body = {"messages": [{"role": "system", **LOW}, told, turn("user", "Hi")]}
+    assert list(decode_messages(body, own())) == [said("system", "Go."), said("user", "Hi")]
 
 
 def test_an_unknown_key_of_a_message_is_noted() -> None:
@@ -400,7 +468,14 @@ def test_inlined_system_text_is_one_block_with_its_last_cache_breakpoint() -> No
     _, turns = encode_messages([said("user", "Hi"), system], OLD, ctx)
     mark = {"type": "ephemeral", "ttl": "1h"}
     assert turns[1] == turn("user", text("<system>A\n\nB</system>", cache_control=mark))
-    assert codes(ctx) == ["system_inlined", "item_dropped"]
+    assert codes(ctx) == ["item_dropped", "system_inlined"]
+
+
+def test_tools_alone_are_no_text_of_a_user() -> None:
+    ctx = own()
+    system = said("system", NativePart(Native(A, ({"type": "tool_removal"},)), "item_dropped"))
+    assert encode_messages([said("user", "Hi"), system], OLD, ctx)[1] == [turn("user", "Hi")]
+    assert codes(ctx) == ["item_dropped"]
 
 
 def test_some_servers_want_roles_to_alternate() -> None:
@@ -417,6 +492,137 @@ def test_some_servers_want_roles_to_alternate() -> None:
         turn("assistant", USE),
         turn("user", RESULT, "<system>B</system>", "C"),
     ]
+
+
+SET = {"role": "system", "content": [], **LOW}
+
+
+def less() -> Message:
+    return said("developer", EffortPart("low"))
+
+
+@pytest.mark.parametrize(
+    "messages, turns",
+    [
+        pytest.param(
+            [said("user", "A"), said("assistant", "B"), less(), said("user", "C")],
+            [turn("user", "A"), turn("assistant", "B"), SET, turn("user", "C")],
+            id="between an answer and the next user",
+        ),
+        pytest.param(
+            [said("user", "A"), less(), said("user", "B")],
+            [turn("user", "A"), SET, turn("user", "B")],
+            id="where no system text could stand",
+        ),
+        pytest.param([said("user", "A"), less()], [turn("user", "A"), SET], id="at the end"),
+        pytest.param(
+            [said("user", "A"), said("assistant", "B"), less()],
+            [turn("user", "A"), turn("assistant", "B"), SET, turn("user", "Continue.")],
+            id="before a user that has to ask for more",
+        ),
+        pytest.param(
+            [said("user", "A"), said("system", "New.", EffortPart("low"))],
+            [turn("user", "A"), {**turn("system", "New."), **LOW}],
+            id="with a text",
+        ),
+        pytest.param(
+            [said("user", "A"), said("system", "New.", EffortPart("low")), said("user", "B")],
+            [turn("user", "A"), WRAPPED, SET, turn("user", "B")],
+            id="with a text that a user has to say",
+        ),
+        pytest.param(
+            [said("user", "A"), less(), said("developer", EffortPart("high"), EffortPart("low"))],
+            [turn("user", "A"), SET],
+            id="of several in one place the last",
+        ),
+        pytest.param([less(), said("user", "A")], [turn("user", "A")], id="not before anybody"),
+    ],
+)
+def test_an_effort_is_set_in_its_place(messages: list[Message], turns: list[Any]) -> None:
+    ctx = context("openai_responses", A)
+    assert encode_messages(messages, NEW, ctx) == ([], turns)
+    assert "effort_clamped" not in codes(ctx)
+
+
+@pytest.mark.parametrize(
+    "efforts, effort, sent, detail",
+    [
+        (ANTHROPIC.efforts, "minimal", [{"effort": "low"}], "minimal became low"),
+        ((), "high", [], "high became nothing"),
+    ],
+)
+def test_an_effort_is_set_to_a_level_that_there_is(
+    efforts: tuple[str, ...], effort: Any, sent: list[Any], detail: str
+) -> None:
+    ctx = context("openai_responses", A, Profile(efforts=efforts))
+    told = said("system", EffortPart(effort, where="input[1]"))
+    _, turns = encode_messages([said("user", "A"), told], NEW, ctx)
+    assert [turn["output_config"] for turn in turns[1:]] == sent
+    assert list(ctx.notes) == [("effort_clamped", "input[1]", detail)]
+
+
+def test_the_last_effort_holds_where_roles_have_to_alternate() -> None:
+    ctx = context("openai_responses", A, Profile(merge_roles=True))
+    messages = [said("user", "A"), less(), said("user", "B"), said("assistant", "C")]
+    assert encode_messages(messages, "any", ctx)[1][:2] == [turn("user", "A", "B"), SET]
+
+
+def test_a_tool_comes_in_its_place_and_is_not_strict() -> None:
+    ctx = context("openai_responses", A)
+    tool = Tool("g", None, OBJECT, strict=True, where="input[1].tools[0]")
+    told = said("system", "New.", ToolChangePart("g", tool))
+    _, turns = encode_messages([said("user", "A"), told], NEW, ctx)
+    assert turns == [turn("user", "A"), turn("system", "New.", ADDED)]
+    assert [(n.code, n.where) for n in ctx.notes] == [("strict_downgraded", "input[1].tools[0]")]
+
+
+@pytest.mark.parametrize(
+    "kind, tool",
+    [
+        ("addition", {"type": "tool_reference", "name": "g"}),
+        ("removal", {"type": "tool_reference", "name": "g"}),
+        ("removal", {"type": "mcp_toolset_reference", "server_name": "g"}),
+        ("removal", {"type": "mcp_tool_reference", "server_name": "s", "name": "g"}),
+        ("addition", {"type": "tool_definition", "definition": DEFINITION}),
+    ],
+)
+def test_a_clients_own_changes_come_out_as_they_were(kind: str, tool: dict[str, Any]) -> None:
+    told = turn("system", change(kind, **tool), "Go.")
+    messages = [turn("user", "A"), {**told, **LOW}]
+    decoded = decode_messages({"messages": messages}, own())
+    assert encode_messages(decoded, NEW, own()) == ([], messages)
+
+
+SIGNED = {**SUMMARY, "encrypted_content": "e"}
+
+
+@pytest.mark.parametrize(
+    "behind, turns",
+    [
+        pytest.param([], [turn("assistant", SIGNED), turn("user", "Continue.")], id="alone"),
+        pytest.param(
+            [said("user", "A")], [turn("assistant", SIGNED), turn("user", "A")], id="before a user"
+        ),
+        pytest.param(
+            [said("assistant", "A"), said("user", "B")],
+            [turn("assistant", SIGNED, "A"), turn("user", "B")],
+            id="before the rest of its answer",
+        ),
+        pytest.param(
+            [less(), said("assistant", ""), said("assistant", "A"), said("user", "B")],
+            [turn("assistant", SIGNED, "A"), SET, turn("user", "B")],
+            id="whatever comes in between",
+        ),
+    ],
+)
+def test_a_summary_of_this_upstreams_is_what_it_answered(
+    behind: list[Message], turns: list[Any]
+) -> None:
+    ctx = context("openai_responses", A)
+    ctx.upstream_id = "claude"
+    summary = said("user", NativePart(native(SIGNED, "claude"), "hint_dropped", "so far"))
+    assert encode_messages([summary, *behind], NEW, ctx) == ([], turns)
+    assert "leading_assistant" not in codes(ctx)
 
 
 ROUND = [said("user", "A"), said("assistant", thought("1"), CALL), said("tool", ANSWER)]

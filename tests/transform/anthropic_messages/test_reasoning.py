@@ -67,11 +67,16 @@ def codes(ctx: Context) -> list[str]:
         pytest.param(
             {
                 "output_config": {"effort": "low"},
-                "messages": [{"role": "user"}, {"output_config": {"effort": "high"}}],
+                "messages": [
+                    {"role": "system", "output_config": {"effort": "high"}},
+                    {"role": "system"},
+                    {"role": "user"},
+                    {"role": "system", "output_config": {"effort": "max"}},
+                ],
             },
             Reasoning("high"),
             [],
-            id="the last word on the effort, in a system message",
+            id="an effort in system text, before anybody has spoken",
         ),
     ],
 )
@@ -94,7 +99,9 @@ def test_what_the_client_asks_for(body: Any, reasoning: Reasoning, noted: list[s
         ),
         pytest.param({"output_config": []}, "output_config", id="a list"),
         pytest.param(
-            {"messages": [{"output_config": 1}]}, "messages[0].output_config", id="in a message"
+            {"messages": [{"role": "system", "output_config": 1}]},
+            "messages[0].output_config",
+            id="in a message",
         ),
     ],
 )

@@ -1,8 +1,9 @@
 """Request bodies: the fields around the conversation, and how they decide on each other."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from anthropic.types import AnthropicBetaParam
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from bridge.transform.anthropic_messages import decode_request, encode_request
 from bridge.transform.context import Context, context
 from bridge.transform.model import (
     CacheMark,
+    EffortPart,
     Extra,
     Message,
     Native,
@@ -19,11 +21,13 @@ from bridge.transform.model import (
     Request,
     TextPart,
     Tool,
+    ToolChangePart,
     ToolChoice,
     ToolResultPart,
 )
 from bridge.transform.notes import TransformError
 from bridge.transform.profile import COMPATIBLE, Profile
+from tests.transform.sdks import request_faults
 
 A = "anthropic_messages"
 NEW, OLD = "claude-opus-5-5", "claude-sonnet-4-5"
@@ -390,6 +394,188 @@ def test_its_own_sampling_goes_on_as_it_came() -> None:
 def test_sampling_depends_on_the_server(profile: Profile, kept: set[str]) -> None:
     body, _ = encoded(context("openai_chat", A, profile), temperature=0.5, top_k=5)
     assert {"temperature", "top_k"} & body.keys() == kept
+
+
+R = "openai_responses"
+
+
+def from_responses(
+    model: str = NEW, profile: Profile | None = None, **fields: Any
+) -> tuple[dict[str, Any], Context]:
+    ctx = context(R, A, profile)
+    fields = {"messages": (HI,), "max_tokens": 100, **fields}
+    return encode_request(Request(R, model, **fields), ctx), ctx
+
+
+def compaction(**fields: Any) -> dict[str, Any]:
+    return {"type": "compaction", **fields}
+
+
+@pytest.mark.parametrize(
+    "given, model, edits, noted",
+    [
+        pytest.param([compaction()], NEW, [{"type": "compact_20260112"}], [], id="at the default"),
+        pytest.param(
+            [compaction(compact_threshold=90_000)],
+            NEW,
+            [{"type": "compact_20260112", "trigger": {"type": "input_tokens", "value": 90_000}}],
+            [],
+            id="at a number of tokens",
+        ),
+        pytest.param(
+            [compaction(compact_threshold=9)],
+            NEW,
+            [{"type": "compact_20260112", "trigger": {"type": "input_tokens", "value": 50_000}}],
+            [("hint_dropped", "context_management[0].compact_threshold")],
+            id="at the least there is",
+        ),
+        pytest.param(
+            [{"type": "shred"}, compaction()],
+            NEW,
+            [{"type": "compact_20260112"}],
+            [("context_edit_dropped", "context_management[0]")],
+            id="another edit",
+        ),
+        pytest.param(
+            [compaction()],
+            OLD,
+            None,
+            [("context_edit_dropped", "context_management[0]")],
+            id="a model that does not do it",
+        ),
+        pytest.param(
+            "x", NEW, None, [("context_edit_dropped", "context_management[0]")], id="no list"
+        ),
+        pytest.param([], NEW, None, [], id="nothing"),
+    ],
+)
+def test_a_context_is_summed_up_when_it_grows_too_long(
+    given: Any, model: str, edits: Any, noted: list[Any]
+) -> None:
+    extras = {"context_management": Extra(given, "context_edit_dropped")}
+    body, ctx = from_responses(model, extras=extras)
+    assert body.get("context_management") == (None if edits is None else {"edits": edits})
+    assert [(n.code, n.where) for n in ctx.notes] == noted
+    assert ctx.betas == (["compact-2026-01-12"] if edits else [])
+    assert request_faults(A, body) == set()
+
+
+def test_a_threshold_has_to_be_a_number() -> None:
+    given = [compaction(compact_threshold="9")]
+    with pytest.raises(TransformError) as refused:
+        from_responses(extras={"context_management": Extra(given, "context_edit_dropped")})
+    assert refused.value.where == "context_management[0].compact_threshold"
+
+
+def beyond(kind: str, **fields: Any) -> Message:
+    native = Native(A, ({"type": kind, **fields},))
+    return Message("assistant", (NativePart(native, "server_tool_dropped"), TextPart("x")))
+
+
+MCP = Tool(
+    "docs",
+    kind="hosted",
+    native=Native(
+        R,
+        (
+            {
+                "type": "mcp",
+                "server_label": "docs",
+                "server_url": "https://mcp.example",
+                "require_approval": "never",
+            },
+        ),
+    ),
+)
+CALLED = {"id": "m1", "name": "f", "server_name": "docs", "input": {}}
+LATER = Message("system", (ToolChangePart("g", Tool("g")),))
+LESS = Message("developer", (EffortPart("low"),))
+MCP_BETA = "mcp-client-2026-09-15"
+
+
+@pytest.mark.parametrize(
+    "fields, betas",
+    [
+        pytest.param({}, [], id="nothing"),
+        pytest.param({"tools": (MCP,)}, [MCP_BETA], id="a server of tools"),
+        pytest.param(
+            {"messages": (HI, LESS)}, ["mid-conversation-output-config-2026-07-01"], id="-"
+        ),
+        pytest.param({"messages": (HI, LATER)}, ["inline-tools-2026-09-15"], id="a late tool"),
+        pytest.param(
+            {"messages": (HI, beyond("mcp_tool_use", **CALLED), HI)},
+            [MCP_BETA],
+            id="a call of such a server, answered earlier",
+        ),
+        pytest.param(
+            {"messages": (HI, beyond("mcp_tool_listing", mcp_server_name="d", tools=[]), HI)},
+            [MCP_BETA],
+            id="its tools, listed earlier",
+        ),
+        pytest.param(
+            {"messages": (HI, beyond("compaction", content="so far"), HI)},
+            ["compact-2026-01-12"],
+            id="a summary made on the way",
+        ),
+        pytest.param(
+            {"messages": (HI, beyond("compaction", content="so far", signature="s"), HI)},
+            ["compact-2026-09-04"],
+            id="a summary that was asked for",
+        ),
+        pytest.param(
+            {"tools": (MCP,), "messages": (HI, LATER, beyond("mcp_tool_use", **CALLED), HI, LATER)},
+            [MCP_BETA, "inline-tools-2026-09-15"],
+            id="each once",
+        ),
+    ],
+)
+def test_what_is_beta_goes_with_its_header(fields: Any, betas: list[str]) -> None:
+    body, ctx = from_responses(**fields)
+    assert ctx.betas == betas
+    assert set(betas) <= set(get_args(get_args(AnthropicBetaParam)[1]))
+    assert request_faults(A, body) == set()
+
+
+def test_a_client_of_this_protocol_says_its_betas_itself() -> None:
+    ctx = own()
+    request = decode_request({**BODY, "mcp_servers": [{"name": "docs"}]}, ctx)
+    assert encode_request(request, ctx)["mcp_servers"] == [{"name": "docs"}]
+    assert ctx.betas == []
+
+
+@pytest.mark.parametrize(
+    "choice, wire",
+    [
+        pytest.param(ToolChoice("auto"), None, id="which needs no saying"),
+        pytest.param(
+            ToolChoice("tool", "g"), {"type": "tool", "name": "g"}, id="which is demanded"
+        ),
+        pytest.param(ToolChoice("none"), {"type": "none"}, id="which is forbidden"),
+    ],
+)
+def test_a_choice_of_a_tool_that_comes_later(choice: ToolChoice, wire: Any) -> None:
+    body, ctx = from_responses(messages=(HI, LATER), tool_choice=choice)
+    assert body.get("tool_choice") == wire
+    assert codes(ctx) == []
+
+
+FILES = Tool("file_search", kind="hosted", native=Native(R, ({"type": "file_search"},)))
+
+
+@pytest.mark.parametrize(
+    "fields, told",
+    [
+        pytest.param({"tools": (FILES,)}, True, id="all of them"),
+        pytest.param({"tools": (FILES, Tool("f"))}, False, id="but one"),
+        pytest.param({"tools": (FILES,), "messages": (HI, LATER)}, False, id="but one that comes"),
+        pytest.param({}, False, id="of none"),
+    ],
+)
+def test_trap_31_a_model_is_told_that_its_tools_are_gone(fields: Any, told: bool) -> None:
+    body, _ = from_responses(**fields)
+    texts = [block["text"] for block in body.get("system", [])]
+    assert [("file_search" in text) for text in texts] == ([True] if told else [])
+    assert body.get("tools") != []
 
 
 NAMED = OutputFormat("json_schema", SCHEMA, "answer", strict=True)

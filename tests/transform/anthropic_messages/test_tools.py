@@ -5,15 +5,17 @@ from typing import Any
 import pytest
 
 from bridge.transform.anthropic_messages.tools import (
+    decode_tool_change,
     decode_tool_choice,
     decode_tools,
+    encode_servers,
     encode_tool_choice,
     encode_tools,
 )
 from bridge.transform.context import Context, context
-from bridge.transform.model import CacheMark, Native, Tool, ToolChoice
+from bridge.transform.model import CacheMark, Native, Tool, ToolChangePart, ToolChoice
 from bridge.transform.notes import TransformError
-from bridge.transform.profile import Profile
+from bridge.transform.profile import COMPATIBLE, Profile
 
 A = "anthropic_messages"
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
@@ -242,6 +244,218 @@ def test_another_vendors_built_in_tools_are_dropped() -> None:
     assert codes(ctx) == ["hosted_tool_dropped", "mcp_dropped", "hosted_tool_dropped"]
 
 
+SERVER = {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.example"}
+FREE = {**SERVER, "require_approval": "never"}
+PLACE = {"type": "url", "name": "docs", "url": "https://mcp.example"}
+TOOLSET = {"type": "mcp_toolset", "mcp_server_name": "docs"}
+
+
+def some(*names: str) -> dict[str, Any]:
+    configs = {"configs": {name: {"enabled": True} for name in names}} if names else {}
+    return {**TOOLSET, "default_config": {"enabled": False}, **configs}
+
+
+def served(item: Any) -> Tool:
+    return Tool("docs", kind="hosted", native=Native("openai_responses", (item,)), where="tools[0]")
+
+
+@pytest.mark.parametrize(
+    "fields, place, toolset, noted",
+    [
+        pytest.param({}, {}, TOOLSET, [], id="all of a server's tools"),
+        pytest.param({"authorization": "t"}, {"authorization_token": "t"}, TOOLSET, [], id="token"),
+        pytest.param(
+            {"headers": {"AUTHORIZATION": "Bearer t"}},
+            {"authorization_token": "t"},
+            TOOLSET,
+            [],
+            id="a token in a header",
+        ),
+        pytest.param({"headers": None, "allowed_tools": None}, {}, TOOLSET, [], id="null"),
+        pytest.param({"allowed_tools": ["a", "b"]}, {}, some("a", "b"), [], id="some tools"),
+        pytest.param({"allowed_tools": []}, {}, some(), [], id="none of them"),
+        pytest.param(
+            {"allowed_tools": {"tool_names": ["a"], "read_only": None}},
+            {},
+            some("a"),
+            [],
+            id="as a filter",
+        ),
+        pytest.param(
+            {
+                "allowed_tools": ["a"],
+                "require_approval": {"never": {"tool_names": ["a", "b"]}},
+            },
+            {},
+            some("a"),
+            [],
+            id="some, and no others without being asked",
+        ),
+        pytest.param({"defer_loading": True}, {}, TOOLSET, [], id="what nobody searches for"),
+        pytest.param(
+            {"server_description": "Docs", "allowed_callers": ["direct"]},
+            {},
+            TOOLSET,
+            ["hint_dropped", "hint_dropped"],
+            id="what OpenAI alone is told",
+        ),
+    ],
+)
+def test_a_server_of_tools_is_a_place_and_a_toolset(
+    fields: Any, place: Any, toolset: Any, noted: list[str]
+) -> None:
+    ctx = context("openai_responses", A)
+    tools = [served({**FREE, **fields}), Tool("f")]
+    assert encode_servers(tools, ctx) == [{**PLACE, **place}]
+    assert encode_tools(tools, ctx) == [toolset, {"name": "f", "input_schema": EMPTY}]
+    assert codes(ctx) == noted
+
+
+def test_the_tools_of_a_server_are_found_by_search() -> None:
+    ctx = context("openai_responses", A)
+    tools = [served({**FREE, "defer_loading": True}), from_responses({"type": "tool_search"})]
+    assert encode_tools(tools, ctx)[0] == {**TOOLSET, "default_config": {"defer_loading": True}}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(SERVER, id="which has to be asked before each call, by default"),
+        pytest.param({**SERVER, "require_approval": "always"}, id="which has to be asked"),
+        pytest.param(
+            {**FREE, "require_approval": {"never": {"tool_names": ["a"]}}}, id="for most tools"
+        ),
+        pytest.param(
+            {
+                **FREE,
+                "allowed_tools": ["a", "b"],
+                "require_approval": {"never": {"tool_names": ["a"]}},
+            },
+            id="for one of the tools",
+        ),
+        pytest.param(
+            {**FREE, "allowed_tools": ["a"], "require_approval": {"never": {"read_only": True}}},
+            id="for those that change something",
+        ),
+        pytest.param(
+            {**FREE, "allowed_tools": ["a"], "require_approval": {"always": {}}}, id="for some"
+        ),
+        pytest.param({**FREE, "allowed_tools": {"read_only": True}}, id="known by what they do"),
+        pytest.param(
+            {**FREE, "server_url": None, "connector_id": "connector_gmail"}, id="OpenAI's"
+        ),
+        pytest.param({**FREE, "server_url": "http://mcp.example"}, id="without TLS"),
+        pytest.param({**FREE, "headers": {"x-team": "1"}}, id="which wants further headers"),
+        pytest.param({**FREE, "headers": {"authorization": "Basic x"}}, id="or another credential"),
+    ],
+)
+def test_a_server_that_cannot_be_reached_or_trusted_as_told_is_dropped(item: Any) -> None:
+    ctx = context("openai_responses", A)
+    assert encode_servers([served(item)], ctx) == encode_tools([served(item)], ctx) == []
+    assert [(n.code, n.where) for n in ctx.notes] == [("mcp_dropped", "tools[0]")]
+
+
+def test_a_server_is_dropped_where_nobody_knows_such() -> None:
+    ctx = context("openai_responses", A, COMPATIBLE[A])
+    assert encode_servers([served(FREE)], ctx) == encode_tools([served(FREE)], ctx) == []
+    assert codes(ctx) == ["mcp_dropped"]
+
+
+@pytest.mark.parametrize(
+    "fields, where",
+    [({"allowed_tools": "a"}, "tools[0].allowed_tools"), ({"headers": []}, "tools[0].headers")],
+)
+def test_a_malformed_server_is_refused(fields: Any, where: str) -> None:
+    with pytest.raises(TransformError) as refused:
+        encode_servers([served({**FREE, **fields})], context("openai_responses", A))
+    assert refused.value.where == where
+
+
+# --- tools that come and go
+
+
+def reference(kind: str, **tool: Any) -> dict[str, Any]:
+    return {"type": kind, "tool": tool}
+
+
+DEFINED = {"name": "f", "input_schema": SCHEMA}
+
+
+@pytest.mark.parametrize(
+    "block, name, tool, removed",
+    [
+        pytest.param(
+            reference("tool_addition", type="tool_reference", name="f"), "f", None, False, id="one"
+        ),
+        pytest.param(
+            reference("tool_removal", type="tool_reference", name="f"), "f", None, True, id="goes"
+        ),
+        pytest.param(
+            reference("tool_removal", type="mcp_toolset_reference", server_name="docs"),
+            "docs",
+            None,
+            True,
+            id="all of a server",
+        ),
+        pytest.param(
+            reference("tool_addition", type="tool_definition", definition=DEFINED),
+            "f",
+            Tool("f", parameters=SCHEMA),
+            False,
+            id="a new one",
+        ),
+        pytest.param(
+            reference("tool_addition", type="tool_definition", definition=MCP),
+            "files",
+            built_in(MCP, "files", "hosted", mcp_server_name="files"),
+            False,
+            id="a new server",
+        ),
+    ],
+)
+def test_a_tool_comes_or_goes(block: Any, name: str, tool: Tool | None, removed: bool) -> None:
+    ctx = own()
+    change = decode_tool_change(block, "messages[1].content[0]", ctx)
+    native = Native(A, (block,))
+    assert change == ToolChangePart(name, tool, removed=removed, native=native)
+    assert change.where == "messages[1].content[0].tool"
+    assert codes(ctx) == []
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param({"type": "text", "text": "f"}, id="a text"),
+        pytest.param(
+            reference("tool_removal", type="mcp_tool_reference", server_name="s", name="f"),
+            id="one tool of a server",
+        ),
+        pytest.param(
+            reference("tool_removal", type="tool_definition", definition=DEFINED), id="no removal"
+        ),
+        pytest.param(reference("tool_addition", type="hologram"), id="an unknown reference"),
+    ],
+)
+def test_other_blocks_change_no_tool(block: Any) -> None:
+    assert decode_tool_change(block, "b", own()) is None
+
+
+@pytest.mark.parametrize(
+    "block, where",
+    [
+        ({"type": "tool_addition"}, "b.tool"),
+        (reference("tool_addition"), "b.tool.type"),
+        (reference("tool_addition", type="tool_reference"), "b.tool.name"),
+        (reference("tool_addition", type="mcp_toolset_reference"), "b.tool.server_name"),
+        (reference("tool_addition", type="tool_definition"), "b.tool.definition"),
+    ],
+)
+def test_a_malformed_change_is_refused(block: Any, where: str) -> None:
+    with pytest.raises(TransformError) as refused:
+        decode_tool_change(block, "b", own())
+    assert refused.value.where == where
+
+
 def test_a_tool_is_no_part_of_the_request() -> None:
     encode_tools(decode_tools([BASH], own()), own())[0]["cache_control"] = {}
     assert "cache_control" not in BASH
@@ -353,6 +567,12 @@ def test_choices_of_other_clients(
     offered = [{"name": "f"}, {"name": "g"}]
     assert encode_tool_choice(choice, parallel, [F, G], offered, ctx) == wire
     assert codes(ctx) == noted
+
+
+def test_trap_31_a_call_of_any_tool_cannot_be_demanded_when_all_are_gone() -> None:
+    with pytest.raises(TransformError) as refused:
+        encode_tool_choice(ToolChoice("required"), None, [FILES], [], from_chat())
+    assert (refused.value.where, refused.value.code) == ("tool_choice", "hosted_tool_unsupported")
 
 
 def test_without_tools_there_is_no_choice() -> None:

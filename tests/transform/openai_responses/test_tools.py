@@ -213,9 +213,7 @@ def found(*tools: Any, **more: Any) -> dict[str, Any]:
             [],
             id="system text and settings do not begin it",
         ),
-        pytest.param(
-            [USER, adding(function("g"))], ["f", "g"], ["tools_prefix_changed"], id="later"
-        ),
+        pytest.param([USER, adding(function("g"))], ["f"], [], id="later ones have their place"),
         pytest.param(
             [USER, found(function("g"), execution="client")],
             ["f", "g"],
@@ -428,7 +426,7 @@ ITEM = {
     "authorization": "t",
     "require_approval": "never",
 }
-CLOSED = {"enabled": False}
+OPENED, CLOSED = {"enabled": True}, {"enabled": False}
 
 
 def toolset(**options: Any) -> Tool:
@@ -440,14 +438,35 @@ def toolset(**options: Any) -> Tool:
     [
         pytest.param([toolset()], SERVER, [ITEM], [], id="all tools of a server"),
         pytest.param(
-            [toolset(configs={"a": {"enabled": True}})], SERVER, [ITEM], [], id="all, said aloud"
+            [toolset(configs={"a": OPENED})], SERVER, [ITEM], [], id="all, said aloud"
         ),
         pytest.param(
-            [toolset(default_config=CLOSED, configs={"a": {}, "b": CLOSED, "c": None})],
+            [toolset(default_config=CLOSED, configs={"a": OPENED, "b": CLOSED, "c": OPENED})],
             SERVER,
             [{**ITEM, "allowed_tools": ["a", "c"]}],
             [],
             id="some of them",
+        ),
+        pytest.param(
+            [toolset(default_config=CLOSED, configs={"a": OPENED, "b": {}, "c": None})],
+            SERVER,
+            [{**ITEM, "allowed_tools": ["a"]}],
+            [],
+            id="for the others the default holds",
+        ),
+        pytest.param(
+            [toolset(default_config={"enabled": None}, configs={"a": {"enabled": None}})],
+            SERVER,
+            [ITEM],
+            [],
+            id="null is no word on it",
+        ),
+        pytest.param(
+            [toolset(default_config=CLOSED, configs={"a": {}})],
+            SERVER,
+            [],
+            ["mcp_dropped"],
+            id="none of them",
         ),
         pytest.param(
             [toolset(configs={"a": CLOSED})],
