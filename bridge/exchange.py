@@ -58,11 +58,23 @@ USEFUL: tuple[ErrorKind, ...] = (
 COMES_BACK: tuple[ErrorKind, ...] = ("rate_limit", "overloaded")  # with time
 
 
-class Record(Interface):
-    """Is told what became of each attempt."""
+class Circuit(Interface):
+    """Is told of each attempt at a target, when it begins and what became of it.
 
-    def __call__(
-        self, target: Target, outcome: Outcome, now: float, *, started: float, model: str
+    It may go by a newer configuration than the call.
+    """
+
+    def begin(self, target: Target, now: float, *, model: str) -> None: ...
+
+    def record(
+        self,
+        target: Target,
+        outcome: Outcome,
+        now: float,
+        *,
+        started: float,
+        model: str,
+        conversation: str,
     ) -> None: ...
 
 
@@ -98,7 +110,7 @@ class _Attempt:
 class Exchange:
     """The life of one call.
 
-    `record` is told what became of each attempt at an upstream. `key` seals opaque state, `ledger`
+    `circuit` is told of each attempt at an upstream. `key` seals opaque state, `ledger`
     keeps it for apps that drop it, `store` the answers that apps may name later. `resends` False:
     there is one attempt and no more, for a driver that cannot try another upstream. `shape` makes
     of a whole answer what the app asked for, where that is something else. `notes_header`: the app
@@ -111,7 +123,7 @@ class Exchange:
         choice: Choice,
         router: Router,
         failover: Failover,
-        record: Record,
+        circuit: Circuit,
         *,
         key: bytes,
         strict: bool = False,
@@ -123,7 +135,7 @@ class Exchange:
         now: float,
     ) -> None:
         self.call, self.route = call, choice.route
-        self._router, self._failover, self._record = router, failover, record
+        self._router, self._failover, self._circuit = router, failover, circuit
         self._key, self._ledger, self._store = key, ledger, store
         self._resends, self._shape, self._notes_header = resends, shape, notes_header
         self._strict = strict if choice.route.strict is None else choice.route.strict
@@ -163,8 +175,7 @@ class Exchange:
         late = now - self.trace.started > self._failover.max_time
         if len(self._tried) >= limit or (self._tried and late):
             return None
-        conversation = self.call.conversation if self.route.sticky else ""
-        facts = {"model": self.call.model, "conversation": conversation}
+        facts = {"model": self.call.model, "conversation": self._conversation}
         return self._router.pick(self.route, self._tried, now, **facts)
 
     def next_attempt(self, target: Target, now: float) -> Outgoing | None:
@@ -253,7 +264,7 @@ class Exchange:
         translator = self.translator
         sent = outgoing(self.call, target, translator.path, body, translator.betas)
         self._attempt = _Attempt(target, sent, now, now)
-        self._router.begin(target, now)
+        self._circuit.begin(target, now, model=self.call.model)
         return sent
 
     def busy(self, target: Target, now: float) -> None:
@@ -444,8 +455,20 @@ class Exchange:
             self._store.record(answer, self._told.get("input"), now)
 
     def _tell(self, outcome: Outcome, now: float) -> None:
-        attempt, model = self._under_way, self.call.model
-        self._record(attempt.target, outcome, now, started=attempt.started, model=model)
+        attempt = self._under_way
+        self._circuit.record(
+            attempt.target,
+            outcome,
+            now,
+            started=attempt.started,
+            model=self.call.model,
+            conversation=self._conversation,
+        )
+
+    @property
+    def _conversation(self) -> str:
+        """Only where the route wants to know: it takes reading the request."""
+        return self.call.conversation if self.route.sticky else ""
 
     # --- the end
 

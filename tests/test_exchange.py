@@ -44,11 +44,14 @@ class Told:
     """Takes what the router would be told."""
 
     def __init__(self) -> None:
+        self.begun: list[str] = []
         self.outcomes: list[tuple[str, Outcome]] = []
 
-    def __call__(
-        self, target: Target, outcome: Outcome, now: float, *, started: float, model: str
-    ) -> None:
+    def begin(self, target: Target, now: float, *, model: str) -> None:
+        self.begun.append(target.label)
+
+    def record(self, target: Target, outcome: Outcome, now: float, **facts: Any) -> None:
+        assert facts["model"] in ("claude-x", "m", "") and facts["started"] <= now
         self.outcomes.append((target.label, outcome))
 
 

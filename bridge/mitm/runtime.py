@@ -84,7 +84,7 @@ class Runtime:
             choice,
             self.router,
             self.config.failover,
-            self.record,
+            self,
             key=self._key,
             strict=self.config.strict,
             notes_header=self.config.notes_header,
@@ -138,11 +138,23 @@ class Runtime:
                 return False
         return True
 
+    # The router in force is told, which may be newer than the call.
+
+    def begin(self, target: Target, now: float, *, model: str) -> None:
+        self.router.begin(target, now, model=model)
+
     def record(
-        self, target: Target, outcome: Outcome, now: float, *, started: float, model: str
+        self,
+        target: Target,
+        outcome: Outcome,
+        now: float,
+        *,
+        started: float,
+        model: str,
+        conversation: str = "",
     ) -> None:
-        """Tell the router in force, which may be newer than the call."""
-        self._told(self.router.record(target, outcome, now, started=started, model=model))
+        facts = {"model": model, "conversation": conversation}
+        self._told(self.router.record(target, outcome, now, started=started, **facts))
         if self._freed is not None:
             self._freed.set_result(None)
             self._freed = None

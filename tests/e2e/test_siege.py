@@ -1,4 +1,4 @@
-"""Two hundred streams at once while their upstreams are killed and come back: none of them fails."""
+"""Two hundred streams at once while their upstreams are killed and come back: none fails."""
 
 import asyncio
 import os

@@ -46,9 +46,8 @@ def exchange_of(made: http.HTTPFlow) -> Exchange:
     router, called = Router(config), flows.call_of(made, "anthropic_messages")
     choice = router.candidates(called.facts(router.asks), 1.0)
     assert choice
-    told = lambda *_, **__: None  # noqa: E731
     exchange = Exchange(
-        called, choice, router, config.failover, told, key=b"k", resends=False, now=1.0
+        called, choice, router, config.failover, router, key=b"k", resends=False, now=1.0
     )
     target = exchange.next_target(1.0)
     assert target

@@ -437,9 +437,7 @@ def toolset(**options: Any) -> Tool:
     "tools, server, items, noted",
     [
         pytest.param([toolset()], SERVER, [ITEM], [], id="all tools of a server"),
-        pytest.param(
-            [toolset(configs={"a": OPENED})], SERVER, [ITEM], [], id="all, said aloud"
-        ),
+        pytest.param([toolset(configs={"a": OPENED})], SERVER, [ITEM], [], id="all, said aloud"),
         pytest.param(
             [toolset(default_config=CLOSED, configs={"a": OPENED, "b": CLOSED, "c": OPENED})],
             SERVER,
