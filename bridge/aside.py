@@ -115,6 +115,16 @@ class Desk:
         except TransformError as error:
             return refused(side, error)
 
+    def known(self, side: Side, now: float) -> Reply | None:
+        """The answer to what is asked of an answer that is kept here, whatever the routes say."""
+        if self.store is None or not side.id or not self.store.knows(side.id, now):
+            return None
+        try:
+            error = endpoints.refusal(side)
+            return refused(side, error) if error else _reply(_stored(self.store, side, now))
+        except TransformError as problem:
+            return refused(side, problem)
+
     # --- models
 
     def models(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
@@ -158,12 +168,8 @@ class Desk:
 
     # --- stored answers
 
-    def stored(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
-        if (error := endpoints.refusal(side)) is not None:
-            return refused(side, error)
-        found = None if self.store is None else _stored(self.store, side, now)
-        if found is not None:
-            return _reply(found)
+    def unknown(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+        """Of an answer that nobody here knows."""
         if any(u.protocol == side.dialect and call.addresses(u) for u in choice.route.upstreams):
             return None
         return refused(side, endpoints.unknown(side))
@@ -198,14 +204,15 @@ def _protocols(side: Side) -> tuple[Protocol, ...]:
     return ("openai_responses", "openai_chat") if both else (side.dialect,)
 
 
-def _stored(store: Store, side: Side, now: float) -> Json | None:
+def _stored(store: Store, side: Side, now: float) -> Json:
     match side.kind:
         case "response":
             return store.response(side.id, now)
         case "input_items":
             return store.input_items(side.id, now, side.query)
         case _:
-            return endpoints.deleted(side.id) if store.delete(side.id) else None
+            store.delete(side.id)
+            return endpoints.deleted(side.id)
 
 
 def _reply(body: Json, headers: Headers = []) -> Reply:  # noqa: B006 (it is only read)
@@ -224,8 +231,8 @@ ANSWERS: dict[str, _Answer] = {
     "models": Desk.models,
     "model": Desk.model,
     "count": Desk.count,
-    "response": Desk.stored,
-    "input_items": Desk.stored,
-    "delete": Desk.stored,
-    "cancel": Desk.stored,
+    "response": Desk.unknown,
+    "input_items": Desk.unknown,
+    "delete": Desk.unknown,
+    "cancel": Desk.unknown,
 }

@@ -214,12 +214,15 @@ class Exchange:
 
     def _profile(self, upstream: Upstream) -> Profile:
         """The upstream's, but for a conversation that its thinking did not fit once."""
-        self._unbound = False
+        again, self._unbound = self._unbound, False
         foreign = upstream.protocol == "anthropic_messages" != self.call.protocol
-        if not foreign or self._ledger is None:
+        if not (again or (foreign and self._ledger_knows_unbound)):
             return upstream.profile
-        known = self._ledger.is_unbound(self.call.conversation)
-        return replace(upstream.profile, drop_unbound=True) if known else upstream.profile
+        return replace(upstream.profile, drop_unbound=True)
+
+    @property
+    def _ledger_knows_unbound(self) -> bool:
+        return self._ledger is not None and self._ledger.is_unbound(self.call.conversation)
 
     def _is_unbound(self, error: Error) -> bool:
         """Thinking in the history that this upstream made and does not accept any more.
@@ -229,11 +232,11 @@ class Exchange:
         """
         upstream = self._under_way.target.upstream
         foreign = upstream.protocol == "anthropic_messages" != self.call.protocol
-        if not foreign or self._ledger is None or "bound to a different" not in error.message:
+        asked = "thinking-binding-controls" in ",".join(self.translator.betas)
+        if not foreign or asked or "bound to a different" not in error.message:
             return False
-        if self._ledger.is_unbound(self.call.conversation):
-            return False
-        self._ledger.note_unbound(self.call.conversation)
+        if self._ledger is not None:
+            self._ledger.note_unbound(self.call.conversation)
         self._tried.pop()
         self._unbound = True
         return True

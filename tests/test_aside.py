@@ -166,15 +166,26 @@ def kept() -> Store:
 
 
 def test_stored_answers() -> None:
-    made = desk("[{upstreams: [chat]}]", kept())
-    assert read(answer(made, "GET", "/v1/responses/resp_1")) == (200, RESPONSE)
-    items = read(answer(made, "GET", "/v1/responses/resp_1/input_items"))[1]
+    made = desk("[]", kept())
+
+    def known(*request: str) -> Any:
+        return made.known(asked(*request)[0], 0)
+
+    assert read(known("GET", "/v1/responses/resp_1")) == (200, RESPONSE)
+    items = read(known("GET", "/v1/responses/resp_1/input_items"))[1]
     assert items["data"][0]["content"] == [{"type": "input_text", "text": "hi"}]
-    assert read(answer(made, "GET", "/v1/responses/resp_1/input_items?limit=0"))[0] == 400
-    assert read(answer(made, "POST", "/v1/responses/resp_1/cancel"))[0] == 400
-    assert read(answer(made, "DELETE", "/v1/responses/resp_1"))[1]["deleted"] is True
-    assert read(answer(made, "DELETE", "/v1/responses/resp_1"))[0] == 404
-    assert read(answer(desk("[{upstreams: [chat]}]"), "GET", "/v1/responses/resp_1"))[0] == 404
+    assert read(known("GET", "/v1/responses/resp_1/input_items?limit=0"))[0] == 400
+    assert read(known("POST", "/v1/responses/resp_1/cancel"))[0] == 400
+    assert read(known("DELETE", "/v1/responses/resp_1"))[1]["deleted"] is True
+    assert known("DELETE", "/v1/responses/resp_1") is None
+    assert known("GET", "/v1/models") is None
+
+
+@pytest.mark.parametrize("store", [None, kept()])
+def test_an_answer_nobody_knows(store: Store | None) -> None:
+    made = desk("[{upstreams: [chat]}]", store)
+    assert made.known(asked("GET", "/v1/responses/resp_9")[0], 0) is None
+    assert read(answer(made, "GET", "/v1/responses/resp_9"))[0] == 404
 
 
 def test_what_the_apps_own_host_keeps_is_asked_of_it() -> None:

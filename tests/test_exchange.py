@@ -731,3 +731,15 @@ def test_an_app_of_the_same_protocol_is_told() -> None:
     begun(made)
     made.answered(400, JSON, 101.0)
     assert isinstance(made.whole(json.dumps({"error": UNBOUND}).encode(), 102.0), Done)
+
+
+def test_without_a_ledger_it_is_asked_for_each_time() -> None:
+    made = pausing(reasoning_effort="high")
+    begun(made)
+    made.answered(400, JSON, 101.0)
+    refused = json.dumps({"type": "error", "error": UNBOUND}).encode()
+    assert made.whole(refused, 102.0) == AGAIN
+    target = made.next_target(103.0)
+    assert target
+    sent = made.next_attempt(target, 103.0)
+    assert sent and "block_binding" in sent.body.decode()

@@ -35,7 +35,7 @@ def test_a_program_runs_behind_the_proxy_as_it_stands(program: str, tmp_path: Pa
             },
             "routes": [
                 {"match": {"protocol": "anthropic_messages"}, "upstreams": ["chat"]},
-                {"match": {"protocol": "openai_chat"}, "upstreams": ["messages"]},
+                {"upstreams": ["messages"]},
             ],
         }
         with running_proxy(tmp_path, tmp_path / "confdir", config) as proxy:

@@ -100,6 +100,8 @@ class Runtime:
     ) -> Reply | Aside | Exchange | Outgoing | None:
         """What becomes of a request to an endpoint beside the call; None: it passes untouched."""
         desk = Desk(self.router, self.store, self._key, self.config.failover.first_byte_timeout)
+        if (known := desk.known(side, now)) is not None:
+            return known
         choice = desk.choice(side, call, now)
         if choice is None:
             return None

@@ -23,6 +23,7 @@ from bridge.transform.model import (
     Event,
     Finish,
     HostedCall,
+    HostedList,
     Native,
     NativePart,
     Part,
@@ -257,6 +258,25 @@ def test_a_result_tells_what_a_server_tool_did(
     assert opened == PartStart(NativePart(owned(result), "server_tool_dropped", hosted=hosted))
 
 
+LISTING = {"type": "mcp_tool_listing", "mcp_server_name": "x"}
+LISTED = {"name": "f", "description": "Does it.", "input_schema": {"type": "object"}}
+
+
+@pytest.mark.parametrize(
+    "block, hosted",
+    [
+        pytest.param(
+            {**LISTING, "tools": [LISTED, "?"]}, HostedList("x", (LISTED,)), id="some tools"
+        ),
+        pytest.param({**LISTING, "tools": []}, HostedList("x", ()), id="none"),
+        pytest.param(LISTING, None, id="nobody knows"),
+        pytest.param({"type": "new", "tools": []}, None, id="tools of something else"),
+    ],
+)
+def test_a_listing_tells_what_tools_a_server_has(block: Any, hosted: HostedList | None) -> None:
+    assert read(block) == (NativePart(owned(block), "server_tool_dropped", hosted=hosted),)
+
+
 def test_a_call_cut_off_is_known_to_be_cut() -> None:
     opened = block_of(USE, OWNER, {}, ctx())
     opened.delta("input_json_delta", input_delta('{"a": "b'))
@@ -376,6 +396,9 @@ CODE = "hosted_output_dropped"
         ),
         pytest.param(
             NativePart(STATE, CODE, seen=True), [CARRIED], [CODE], id="an image that is not shown"
+        ),
+        pytest.param(
+            NativePart(STATE, CODE, hosted=HostedList("x", ())), [CARRIED], [], id="a list of tools"
         ),
     ],
 )

@@ -8,6 +8,7 @@ from bridge.transform.context import Context, context
 from bridge.transform.model import (
     CacheMark,
     DocumentPart,
+    EffortPart,
     ImagePart,
     Message,
     Native,
@@ -20,7 +21,9 @@ from bridge.transform.model import (
     Role,
     TextPart,
     TextSource,
+    Tool,
     ToolCallPart,
+    ToolChangePart,
     ToolResultPart,
     UrlSource,
 )
@@ -186,9 +189,9 @@ HOSTED = "hosted_output_dropped"
             [
                 {"type": "additional_tools", "role": "developer", "tools": []},
                 message("user", "u"),
-                {"type": "configuration_update", "reasoning": {"effort": "low"}},
-                THOUGHT,
                 {"type": "configuration_update"},
+                THOUGHT,
+                {"type": "configuration_update", "text": {"format": {"type": "text"}}},
                 message("assistant", "a"),
             ],
             [said("user", "u"), said("assistant", REASONING, "a")],
@@ -358,6 +361,93 @@ def test_a_summary_may_be_hidden(blocks: Any) -> None:
     assert isinstance(turn.parts[0], NativePart) and turn.parts[0].text is None
 
 
+LESS = {"type": "configuration_update", "reasoning": {"effort": "low"}}
+TOOL = {"type": "function", "name": "g"}
+MORE = {"type": "additional_tools", "role": "developer", "tools": [TOOL]}
+ADDED = ToolChangePart("g", Tool("g"))
+USED = {"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"}
+GAVE = {"type": "function_call_output", "call_id": "1", "output": "42"}
+
+
+@pytest.mark.parametrize(
+    "given, turns",
+    [
+        pytest.param(
+            [LESS, MORE, message("developer", "d"), LESS, MORE, message("user", "u")],
+            [said("developer", "d"), said("user", "u")],
+            id="before anybody has spoken they are the request's",
+        ),
+        pytest.param(
+            [message("user", "u"), LESS, MORE, message("assistant", "a")],
+            [
+                said("user", "u"),
+                said("developer", EffortPart("low")),
+                said("developer", ADDED),
+                said("assistant", "a"),
+            ],
+            id="in their place",
+        ),
+        pytest.param(
+            [message("user", "u"), THOUGHT, LESS, message("assistant", "a"), message("user", "v")],
+            [
+                said("user", "u"),
+                said("assistant", REASONING, "a"),
+                said("developer", EffortPart("low")),
+                said("user", "v"),
+            ],
+            id="inside an answer, behind it",
+        ),
+        pytest.param(
+            [USED, MORE, GAVE, LESS, message("assistant", "a"), MORE],
+            [
+                said("assistant", CALL),
+                said("developer", ADDED),
+                said("tool", result("1", "42")),
+                said("developer", EffortPart("low")),
+                said("assistant", "a"),
+                said("developer", ADDED),
+            ],
+            id="among calls and results",
+        ),
+    ],
+)
+def test_what_changes_on_the_way(given: list[Any], turns: list[Message]) -> None:
+    ctx = context(R, A)
+    assert list(decode_messages({"input": given}, ctx)) == turns
+    assert codes(ctx) == []
+
+
+def test_a_change_stands_where_the_client_said_it() -> None:
+    turns = decode_messages({"input": [message("user", "u"), LESS, MORE]}, context(R, A))
+    places = [getattr(part, "where", "") for turn in turns[1:] for part in turn.parts]
+    assert places == ["input[1].reasoning.effort", "input[2].tools[0]"]
+
+
+def test_an_unknown_level_changes_nothing() -> None:
+    ctx = context(R, A)
+    update = {"type": "configuration_update", "reasoning": {"effort": "heroic"}}
+    assert decode_messages({"input": [message("user", "u"), update]}, ctx) == (said("user", "u"),)
+    assert [(n.code, n.where) for n in ctx.notes] == [
+        ("reasoning_option_dropped", "input[1].reasoning.effort")
+    ]
+
+
+@pytest.mark.parametrize(
+    "block", [{"type": "message", "role": "assistant", "content": []}, {"choices": []}]
+)
+def test_an_answer_that_another_vendor_made_comes_with_an_item(block: Any) -> None:
+    ctx = context(R, A)
+    whole = Native(A, (block,), "up", "m")
+    carrier = {"type": "reasoning", "summary": [], "encrypted_content": ctx.seal(whole)}
+    given = [message("assistant", "a"), carrier, message("user", "u"), message("assistant", "b")]
+    turns = decode_messages({"input": given}, ctx)
+    assert turns == (
+        said("assistant", "a", native=whole),
+        said("user", "u"),
+        said("assistant", "b"),
+    )
+
+
 def test_a_summary_that_somebody_changed_is_lost() -> None:
     ctx = context(R, A)
     body = {"input": [{"type": "compaction", "encrypted_content": "brg1.x.y"}]}
@@ -475,6 +565,66 @@ def test_a_server_may_know_fewer_roles_and_places() -> None:
             message("user", "<system>late\n\ntext</system>"),
         ],
         ["system_inlined"],
+    )
+
+
+@pytest.mark.parametrize(
+    "turn, given, noted",
+    [
+        pytest.param(said("developer", EffortPart("low")), [LESS], [], id="an effort"),
+        pytest.param(
+            said("system", "Go.", EffortPart("low"), ADDED),
+            [message("developer", "Go."), LESS, {**MORE, "tools": [{**TOOL, "strict": False}]}],
+            [],
+            id="a text, an effort and a tool",
+        ),
+        pytest.param(
+            said("system", ToolChangePart("g", Tool("g", namespace="n")), ADDED),
+            [
+                {
+                    **MORE,
+                    "tools": [
+                        {
+                            "type": "namespace",
+                            "name": "n",
+                            "description": "",
+                            "tools": [{**TOOL, "strict": False}],
+                        },
+                        {**TOOL, "strict": False},
+                    ],
+                }
+            ],
+            [],
+            id="several tools at once",
+        ),
+    ],
+)
+def test_a_change_is_an_item(turn: Message, given: list[Any], noted: list[str]) -> None:
+    assert encode(HI, turn) == (None, [message("user", "hi"), *given], noted)
+
+
+@pytest.mark.parametrize(
+    "efforts, effort, noted",
+    [(("low", "high"), "low", []), (("high",), "high", ["effort_clamped"])],
+)
+def test_an_effort_is_a_level_that_there_is(
+    efforts: tuple[str, ...], effort: str, noted: list[str]
+) -> None:
+    update = {"type": "configuration_update", "reasoning": {"effort": effort}}
+    told = said("developer", EffortPart("low"))
+    assert encode(HI, told, profile=Profile(efforts=efforts, phase=())) == (
+        None,
+        [message("user", "hi"), update],
+        noted,
+    )
+
+
+def test_a_server_without_late_system_text_may_know_changes() -> None:
+    told = said("developer", EffortPart("low"))
+    assert encode(HI, told, profile=Profile(late_system=False)) == (
+        None,
+        [message("user", "hi"), LESS],
+        [],
     )
 
 

@@ -5,13 +5,24 @@ from typing import Any
 import pytest
 
 from bridge.transform.context import Context, context
-from bridge.transform.model import Extra, Native, Protocol, Reasoning, ReasoningPart, Request
+from bridge.transform.model import (
+    EffortPart,
+    Extra,
+    Native,
+    Protocol,
+    Reasoning,
+    ReasoningPart,
+    Request,
+)
 from bridge.transform.notes import TransformError
 from bridge.transform.openai_responses.reasoning import (
+    decode_effort,
     decode_reasoning,
     decode_thought,
+    encode_effort,
     encode_reasoning,
     encode_thought,
+    is_answer,
     text_of,
 )
 from bridge.transform.profile import Profile
@@ -87,12 +98,69 @@ def update(**reasoning: Any) -> dict[str, Any]:
             None,
             id="the last of several",
         ),
+        pytest.param(
+            {
+                "reasoning": {"effort": "low"},
+                "input": [{"role": "user"}, update(effort="high")],
+            },
+            Reasoning("low"),
+            None,
+            id="but none behind a word of the conversation",
+        ),
     ],
 )
 def test_what_is_asked_for_is_read(
     body: dict[str, Any], reasoning: Reasoning, rest: Extra | None
 ) -> None:
     assert decode_reasoning(body) == (reasoning, {"reasoning": rest} if rest else {})
+
+
+@pytest.mark.parametrize(
+    "item, effort, noted",
+    [
+        pytest.param(update(effort="high"), "high", [], id="a level"),
+        pytest.param(update(effort="ultra"), "max", [], id="by another word"),
+        pytest.param(update(), None, [], id="no level"),
+        pytest.param({"type": "configuration_update"}, None, [], id="nothing of reasoning"),
+        pytest.param(update(effort="heroic"), None, [(LOST, "i.reasoning.effort")], id="unknown"),
+    ],
+)
+def test_an_update_of_the_effort_is_read(item: Any, effort: Any, noted: list[Any]) -> None:
+    ctx = context(R, A)
+    part = decode_effort(item, "i", ctx)
+    assert part == (effort and EffortPart(effort))
+    assert part is None or part.where == "i.reasoning.effort"
+    assert [(n.code, n.where) for n in ctx.notes] == noted
+
+
+@pytest.mark.parametrize(
+    "efforts, known, details",
+    [
+        (("low", "high"), "low", []),
+        (("high",), "high", ["low became high"]),
+        ((), None, ["low became nothing"]),
+    ],
+)
+def test_an_update_of_the_effort_is_written(
+    efforts: tuple[str, ...], known: str | None, details: list[str]
+) -> None:
+    ctx = context(A, R, Profile(efforts=efforts))
+    assert encode_effort(EffortPart("low"), ctx) == update(effort=known)
+    assert [note.detail for note in ctx.notes] == details
+
+
+@pytest.mark.parametrize(
+    "block, answer",
+    [
+        ({"type": "message", "role": "assistant", "content": []}, True),
+        ({"object": "chat.completion", "choices": []}, True),
+        ({"type": "thinking", "thinking": "t"}, False),
+        ({"field": "reasoning_content", "text": "t"}, False),
+        ("t", False),
+    ],
+)
+def test_a_whole_answer_is_known_as_one(block: Any, answer: bool) -> None:
+    assert is_answer(block) is answer
 
 
 @pytest.mark.parametrize(

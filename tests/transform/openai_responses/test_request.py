@@ -13,6 +13,7 @@ from bridge.transform.model import (
     Base64Source,
     CacheMark,
     DocumentPart,
+    EffortPart,
     Extra,
     ImagePart,
     Message,
@@ -27,6 +28,7 @@ from bridge.transform.model import (
     TextPart,
     Tool,
     ToolCallPart,
+    ToolChangePart,
     ToolChoice,
     ToolResultPart,
     UrlSource,
@@ -34,6 +36,7 @@ from bridge.transform.model import (
 from bridge.transform.notes import CODES, ERRORS, TransformError
 from bridge.transform.openai_responses.request import EXTRAS, decode_request, encode_request
 from bridge.transform.profile import COMPATIBLE, Profile
+from tests.transform.sdks import request_faults
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"
@@ -148,10 +151,10 @@ JSON_SCHEMA = {
                     {"role": "user", "content": "hi"},
                     update(text={"format": {"type": "json_object"}}),
                     update(text={"format": {"type": "text"}}),
-                    update(reasoning={"effort": "high"}),
+                    update(reasoning={"effort": None}),
                 ],
             },
-            {"output_format": OutputFormat("text"), "reasoning": Reasoning("high")},
+            {"output_format": OutputFormat("text")},
             id="the last word on it",
         ),
         pytest.param({"text": {"odd": 1}}, extra("text", {"odd": 1}, "field_dropped"), id="odd"),
@@ -397,6 +400,16 @@ def test_a_bare_request() -> None:
             {"context_management": [{"type": "compaction", "compact_threshold": 9}]},
             [],
             id="compaction",
+        ),
+        pytest.param(
+            extra(
+                "context_management",
+                {"edits": [{**COMPACT, "pause_after_compaction": True, "instructions": None}]},
+                "context_edit_dropped",
+            ),
+            {"context_management": [{"type": "compaction", "compact_threshold": 9}]},
+            ["hint_dropped"],
+            id="compaction in a way of its own",
         ),
         pytest.param(
             extra(
@@ -682,6 +695,43 @@ requests = st.builds(
         st.builds(Extra, st.just(1), st.just("field_dropped")),
     ),
 )
+
+
+HOSTED = Tool("web_fetch", kind="hosted", native=Native(A, ({"type": "web_fetch_20260318"},)))
+LATER = Message("system", (ToolChangePart("g", Tool("g", kind="custom")),))
+
+
+@pytest.mark.parametrize(
+    "choice, wire",
+    [
+        pytest.param(ToolChoice("auto"), "auto", id="which may be called"),
+        pytest.param(ToolChoice("tool", "g"), {"type": "custom", "name": "g"}, id="demanded"),
+    ],
+)
+def test_a_choice_of_a_tool_that_comes_later(choice: ToolChoice, wire: Any) -> None:
+    ctx = context(A, R, OPEN)
+    request = Request(A, "m", (*TURNS, LATER), tool_choice=choice, parallel_tool_calls=False)
+    body = encode_request(request, ctx)
+    assert (body["tool_choice"], body["parallel_tool_calls"]) == (wire, False)
+    assert "tools" not in body and codes(ctx) == []
+    assert request_faults(R, body) == set()
+
+
+@pytest.mark.parametrize(
+    "fields, told",
+    [
+        pytest.param({"tools": (HOSTED,)}, True, id="all of them"),
+        pytest.param({"tools": (HOSTED, Tool("f"))}, False, id="but one"),
+        pytest.param(
+            {"tools": (HOSTED,), "messages": (*TURNS, LATER)}, False, id="but one that comes"
+        ),
+        pytest.param({}, False, id="of none"),
+    ],
+)
+def test_trap_31_a_model_is_told_that_its_tools_are_gone(fields: Any, told: bool) -> None:
+    body = encode_request(Request(A, "m", **{"messages": TURNS, **fields}), context(A, R))
+    assert ("web_fetch" in body.get("instructions", "")) is told
+    assert body.get("tools") != []
 
 
 @given(requests)
