@@ -166,8 +166,11 @@ def test_compressed_requests_are_read_and_recorded_decoded(
 
 @pytest.mark.parametrize(
     "encoding, body",
-    [(name, b"no such data") for name in ("gzip", "deflate", "br", "zstd", "lzma")]
-    + [("gzip", gzip.compress(CHAT)[:-9])],
+    [
+        *(pytest.param(name, b"no such data", id=name) for name in ("gzip", "deflate", "br", "zstd")),
+        pytest.param("lzma", b"no such data", id="unknown"),
+        pytest.param("gzip", gzip.compress(CHAT)[:-9], id="cut"),
+    ],
 )
 def test_what_cannot_be_decoded_is_400(
     client: Any, upstream: str, encoding: str, body: bytes
