@@ -95,6 +95,8 @@ class Router:
         self, route: Route, now: float, *, model: str = "", operation: str = GENERATE
     ) -> tuple[Upstream, ...]:
         """The upstreams of a route, best first. `model` is the one that the app asks for."""
+        if len(route.upstreams) == 1:
+            return route.upstreams
 
         def place(upstream: Upstream) -> tuple[bool, float]:
             return upstream.name != self._override, self._usable_at(upstream, now, model, operation)

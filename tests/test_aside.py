@@ -118,6 +118,15 @@ def test_an_upstream_that_counts_is_asked(upstream: str, path: str, keys: set[st
     assert aside.wake_at() == inf
 
 
+def test_what_is_counted_may_need_betas() -> None:
+    server = {"type": "mcp", "server_label": "d", "server_url": "https://mcp.example"}
+    body = {**ASKED, "tools": [{**server, "require_approval": "never"}]}
+    made = desk(ROUTED.replace("NAME", "own"))
+    aside = answer(made, "POST", "/v1/responses/input_tokens", body)
+    assert "mcp_servers" in json.loads(aside.sent.body)
+    assert dict(aside.sent.headers)["anthropic-beta"] == "mcp-client-2026-09-15"
+
+
 @pytest.mark.parametrize(
     "happens",
     [

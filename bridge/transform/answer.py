@@ -8,9 +8,10 @@ for. Between two ends of one protocol bytes pass as they came.
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Literal
 
-from .codec import Codec, Encoder
+from .codec import Codec, Decoder, Encoder
 from .context import Context, context
 from .errors import decode_error
 from .fold import Fold
@@ -94,7 +95,6 @@ class Answer:
         self.turn: Native | None = None  # what the upstream wants back of it
         self.states: list[str] = []  # signatures and ciphertexts that were passed on as they are
         self._parser = SseParser()
-        self._decoder = upstream.Decoder(self._reading)
         self._encoder: Encoder | None = None
         self._is_stream: bool | None = None  # None: too early to tell
         self._held: list[bytes] = []  # until the form is known; all of a whole body
@@ -105,6 +105,11 @@ class Answer:
         self.rounds = Rounds()
         self.heard = 0  # events with something in them
         self.begun = False  # a part of the answer has begun
+
+    @cached_property
+    def _decoder(self) -> Decoder:
+        """A whole answer has no need of it."""
+        return self._upstream.Decoder(self._reading)
 
     # --- whole
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from .context import Context
-from .model import EffortPart, Message, Part, Request, Tool, ToolChangePart
+from .model import Effort, EffortPart, Message, Part, Request, Tool, ToolChangePart
 from .profile import matches
 
 PLACES = ("anthropic_messages", "openai_responses")  # Chat has no place for either
@@ -19,13 +19,18 @@ PLAIN = ("function", "custom")  # kinds of tools that may be added anywhere
 
 def late_tools(request: Request) -> list[Tool]:
     """Tools that are offered in their place in the conversation, behind those of the request."""
-    return [part.tool for part in _changes(request) if part.tool is not None]
+    return [part.tool for part in _changes(request, ToolChangePart) if part.tool is not None]
 
 
-def _changes(request: Request) -> Iterator[ToolChangePart]:
+def last_effort(request: Request) -> Effort | None:
+    efforts = [part.effort for part in _changes(request, EffortPart)]
+    return efforts[-1] if efforts else request.reasoning.effort
+
+
+def _changes[T: (EffortPart, ToolChangePart)](request: Request, kind: type[T]) -> Iterator[T]:
     for message in request.messages:
         if message.role in ("system", "developer"):
-            yield from (part for part in message.parts if isinstance(part, ToolChangePart))
+            yield from (part for part in message.parts if isinstance(part, kind))
 
 
 def settled(request: Request, ctx: Context) -> Request:
@@ -39,7 +44,7 @@ def settled(request: Request, ctx: Context) -> Request:
 
 def _with_effort(request: Request, model: str, ctx: Context) -> Request:
     """Whether there is thinking at all is never a matter of a place: then the last word counts."""
-    parts = [part for m in request.messages for part in m.parts if isinstance(part, EffortPart)]
+    parts = list(_changes(request, EffortPart))
     if not parts:
         return request
     levels = [request.reasoning.effort, *(part.effort for part in parts)]
@@ -50,7 +55,7 @@ def _with_effort(request: Request, model: str, ctx: Context) -> Request:
         ctx.notes.add("hint_dropped", part.where, f"effort {part.effort} from there on only")
     return replace(
         request,
-        reasoning=replace(request.reasoning, effort=parts[-1].effort),
+        reasoning=replace(request.reasoning, effort=last_effort(request)),
         messages=tuple(_without(request.messages, parts)),
     )
 
@@ -70,7 +75,7 @@ def _without(messages: Sequence[Message], parts: Sequence[Part]) -> Iterator[Mes
 
 
 def _with_tools(request: Request, model: str, ctx: Context) -> Request:
-    changes = list(_changes(request))
+    changes = list(_changes(request, ToolChangePart))
     if not changes:
         return request
     movable: list[ToolChangePart] = []

@@ -175,7 +175,7 @@ def _reset_text(client: Protocol, seconds: float, now: float) -> str:
     """Rounded up: who comes back then is not too early."""
     if client == "anthropic_messages":
         instant = datetime.fromtimestamp(math.ceil(now + seconds), UTC)
-        return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return instant.isoformat().replace("+00:00", "Z")
     if seconds < 1:
         return f"{math.ceil(round(seconds * 1000, 3))}ms"
     minutes, rest = divmod(math.ceil(seconds), 60)

@@ -30,7 +30,7 @@ from .turns import pair_calls, with_parts
 INPUT = "input"
 VALUE = "value"  # the key that holds what a schema which is no object describes
 DEFAULT_NAMESPACE = "functions"
-MISSING = "Say so where you would need one of these"
+MISSING = "These tools are not available here: {}. Say so where you would need one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Toolbox:
 def without_tools(request: Request) -> Request:
     """`request`, of whose tools the upstream has none: the model would make up what they give."""
     names = ", ".join(tool.name for tool in request.tools)
-    told = Message("system", (TextPart(f"There are no tools here. {MISSING}: {names}."),))
+    told = Message("system", (TextPart(MISSING.format(names)),))
     late = (n for n, m in enumerate(request.messages) if m.role not in ("system", "developer"))
     place = next(late, len(request.messages))
     messages = (*request.messages[:place], told, *request.messages[place:])

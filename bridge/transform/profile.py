@@ -98,7 +98,7 @@ OPENAI = Profile(
     reasoning=OPENAI_REASONING,
     phase=OPENAI_REASONING,
     prewarm=("gpt-5.[6-9]*", "gpt-[6-9]*"),
-    effort_updates=("!*-pro*", "gpt-[6-9]*"),
+    effort_updates=("!*-chat*", "!*-pro*", "gpt-[6-9]*"),
     tool_updates=("!*-chat*", "gpt-5.[4-9]*", "gpt-[6-9]*"),
 )
 CLAUDE_SINCE_4_6: Models = ("!claude-[23]*", "!claude-*-4", "!claude-*-4-[0-5]*", "*")

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from .changes import late_tools
+from .changes import last_effort, late_tools
 from .codec import Codec
 from .context import context
 from .json_text import Json
@@ -33,7 +33,7 @@ def _thinks(request: Request) -> bool:
     reasoning = request.reasoning
     if reasoning.mode is not None:
         return reasoning.mode != "disabled"
-    return reasoning.effort not in (None, "none")
+    return last_effort(request) not in (None, "none")
 
 
 def _shows(part: Part) -> bool:

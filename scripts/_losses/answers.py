@@ -45,6 +45,11 @@ MCP_CALL = {
 MCP_RESULT = {
     "type": "mcp_tool_result", "tool_use_id": "mcptoolu_1", "is_error": False, "content": []
 }  # fmt: skip
+MCP_LISTING = {
+    "type": "mcp_tool_listing",
+    "mcp_server_name": "docs",
+    "tools": [{"name": "look", "input_schema": messages.OPEN}],
+}
 CODE_CALL = {**messages.SERVER_CALL, "name": "code_execution"}
 CODE_RESULT = {"type": "code_execution_tool_result", "tool_use_id": "srvtoolu_1", "content": {}}
 HALF_A_CALL = stream(
@@ -71,6 +76,7 @@ MESSAGES: dict[str, Answer] = {
         chat.SIGNED, {"type": "redacted_thinking", "data": "s"}, messages.text("Yes.")
     ),
     "web searches": message(messages.SERVER_CALL, messages.SERVER_RESULT, messages.text("Yes.")),
+    "tools of MCP servers": message(MCP_LISTING, messages.text("Yes.")),
     "calls of MCP servers": message(MCP_CALL, MCP_RESULT, messages.text("Yes.")),
     "other server tools": message(CODE_CALL, CODE_RESULT, messages.text("Yes.")),
     "unknown blocks": message({"type": "hologram"}, messages.text("Yes.")),

@@ -17,6 +17,10 @@ OPEN = {"type": "object", "properties": {"a": {"type": "string"}}}
 CLOSED = {**OPEN, "required": ["a"], "additionalProperties": False}
 MARK = {"cache_control": {"type": "ephemeral"}}
 SERVER = {"type": "url", "name": "docs", "url": "https://mcp.example"}
+TOOL_ADDITION = {
+    "type": "tool_addition",
+    "tool": {"type": "tool_definition", "definition": {"name": "look", "input_schema": OPEN}},
+}
 SERVER_CALL = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
 SERVER_RESULT = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
 
@@ -115,6 +119,7 @@ SPECIMENS: Specimens = {
         "several": Specimen({"system": [text("Be brief."), text("Be kind.")]}),
         "behind the first message": late(content="Be brief."),
         "another `effort` from there on": late(content="", output_config={"effort": "low"}),
+        "tools defined there": late(content=[TOOL_ADDITION]),
         "tools added or removed there": late(
             content=[
                 {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "look"}},

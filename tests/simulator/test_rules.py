@@ -56,6 +56,12 @@ def a_tool(**more: Any) -> Any:
     return {"name": "f", "input_schema": SCHEMA, **more}
 
 
+def adds(definition: Any) -> Any:
+    tool = {"type": "tool_definition", "definition": definition}
+    return {"type": "tool_addition", "tool": tool}
+
+
+EFFORT = {"content": [], "output_config": {"effort": "low"}}
 MESSAGES = [
     pytest.param(
         a(user("a"), assistant([USE]), user("no")),
@@ -263,6 +269,41 @@ MESSAGES = [
         a(user("a"), {"role": "system", "content": "s"}, assistant("b"), user("c")),
         None,
         id="a system message in its place passes",
+    ),
+    pytest.param(
+        a(user("a"), assistant("b"), {"role": "system", **EFFORT}, user("c")),
+        None,
+        id="one that only sets the effort passes anywhere",
+    ),
+    pytest.param(
+        a(user("a"), {"role": "system", **EFFORT}, {"role": "system", "content": "s"}, user("b")),
+        "messages.2: `system` messages must",
+        id="and lets none pass beside it",
+    ),
+    pytest.param(
+        a(
+            user("a"),
+            {"role": "system", "content": [adds({"name": "g", "input_schema": SCHEMA})]},
+            tools=[a_tool()],
+            tool_choice={"type": "tool", "name": "g"},
+        ),
+        None,
+        id="a choice of a tool that was added",
+    ),
+    pytest.param(
+        a(user("a"), {"role": "system", "content": [adds({"name": "g"})]}),
+        "tool_addition.0.input_schema: Field required",
+        id="half a tool is added",
+    ),
+    pytest.param(
+        a(user("a"), {"role": "system", "content": [{"type": "tool_addition"}]}),
+        None,
+        id="a reference is nobody's definition",
+    ),
+    pytest.param(
+        a(assistant([{"type": "compaction", "content": "so far"}]), user("a")),
+        None,
+        id="a summary first",
     ),
     pytest.param(
         a(user("a"), assistant([USE]), user([RESULT]), user("more")),

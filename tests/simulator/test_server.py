@@ -167,7 +167,10 @@ def test_compressed_requests_are_read_and_recorded_decoded(
 @pytest.mark.parametrize(
     "encoding, body",
     [
-        *(pytest.param(name, b"no such data", id=name) for name in ("gzip", "deflate", "br", "zstd")),
+        *(
+            pytest.param(name, b"no such data", id=name)
+            for name in ("gzip", "deflate", "br", "zstd")
+        ),
         pytest.param("lzma", b"no such data", id="unknown"),
         pytest.param("gzip", gzip.compress(CHAT)[:-9], id="cut"),
     ],

@@ -16,6 +16,7 @@ from bridge.transform.headers import (
     other_host_headers,
     own_host_headers,
     response_headers,
+    retry_after,
     same_protocol_response_headers,
 )
 from bridge.transform.model import Protocol
@@ -296,6 +297,47 @@ def test_what_a_client_is_told(
 def test_a_duration(text: str, seconds: float | None) -> None:
     found = duration(text)
     assert found == seconds if seconds is None else found == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "told, seconds",
+    [
+        pytest.param([], None, id="nothing"),
+        pytest.param([("Retry-After", " 7 ")], 7, id="seconds"),
+        pytest.param([("retry-after", "1.5")], 1.5, id="a part of one"),
+        pytest.param([("retry-after", "Fri, 20 Nov 2026 12:00:30 GMT")], 30, id="a date"),
+        pytest.param([("retry-after", "Fri, 20 Nov 2026 11:00:00 GMT")], 0, id="a date gone by"),
+        pytest.param([("retry-after", "soon")], None, id="a word"),
+        pytest.param([("retry-after", "7"), ("retry-after-ms", "250")], 0.25, id="milliseconds"),
+        pytest.param(
+            [
+                ("x-ratelimit-remaining-requests", "0"),
+                ("x-ratelimit-reset-requests", "12s"),
+                ("x-ratelimit-remaining-tokens", "5"),
+                ("x-ratelimit-reset-tokens", "6m0s"),
+            ],
+            12,
+            id="when the limit that is used up is full again",
+        ),
+        pytest.param(
+            [
+                ("anthropic-ratelimit-input-tokens-remaining", "0"),
+                ("anthropic-ratelimit-input-tokens-reset", "2026-11-20T12:00:09Z"),
+                ("anthropic-ratelimit-requests-remaining", "0"),
+                ("anthropic-ratelimit-requests-reset", "2026-11-20T12:00:02Z"),
+            ],
+            9,
+            id="of two the later",
+        ),
+        pytest.param(
+            [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "?")],
+            None,
+            id="a limit that does not say when",
+        ),
+    ],
+)
+def test_when_to_come_back(told: Headers, seconds: float | None) -> None:
+    assert retry_after(told, NOW) == seconds
 
 
 @given(st.integers(0, 30 * 24 * 3600 * 1000))

@@ -219,7 +219,6 @@ EXCUSES: dict[str, set[str]] = {
 
 
 @pytest.mark.parametrize("client, upstream", PAIRS)
-@fewer
 @given(data=st.data())
 def test_trap_35_a_longer_history_only_appends(
     client: Protocol, upstream: Protocol, data: st.DataObject

@@ -18,12 +18,13 @@ from bridge.transform.model import (
     TextPart,
     Tool,
     ToolCallPart,
+    ToolChangePart,
     ToolChoice,
     ToolResultPart,
 )
 from bridge.transform.names import tool_name
 from bridge.transform.notes import TransformError
-from bridge.transform.prepare import Toolbox, Wire, full_name, prepare
+from bridge.transform.prepare import Toolbox, Wire, full_name, prepare, without_tools
 from bridge.transform.profile import COMPATIBLE, Profile
 
 A: Protocol = "anthropic_messages"
@@ -110,6 +111,37 @@ def test_trap_30_a_call_without_a_namespace_belongs_to_the_default_one() -> None
         asked(tool, messages=called(ToolCallPart("1", "read", "{}"))), context(R, A)
     )
     assert sent.tools[0].name == "read" and toolbox.tools["read"] is tool
+
+
+def test_a_tool_that_comes_later_is_made_fit_like_the_others() -> None:
+    late = (Tool(LONG), Tool("read", namespace="files"), Tool("c", kind="custom"))
+    changes = Message("developer", tuple(ToolChangePart(tool.name, tool) for tool in late))
+    ctx = context(R, A)
+    ctx.model = "claude-opus-5"
+    user = Message("user", (TextPart("hi"),))
+    sent, toolbox = prepare(asked(messages=(user, changes)), ctx)
+    added = [part for part in sent.messages[1].parts if isinstance(part, ToolChangePart)]
+    names = [tool_name(LONG, A), "files__read", "c"]
+    assert [part.name for part in added] == names
+    assert [part.tool and part.tool.name for part in added] == names
+    assert all(part.tool and part.tool.kind == "function" for part in added)
+    assert [toolbox.tools[name] for name in names] == [*late]
+
+
+def test_a_tool_that_goes_is_no_tool_to_be_made_fit() -> None:
+    gone = Message("system", (ToolChangePart("f", removed=True, native=Native(A, ({},))),))
+    assert prepared(asked(Tool("f"), messages=(gone,)), context(A, C)).tools == ()
+
+
+def test_trap_31_a_model_without_its_tools_is_told_so_behind_what_it_is_told_first() -> None:
+    system, user = Message("system", (TextPart("s"),)), Message("user", (TextPart("u"),))
+    tools = (Tool("web_fetch", kind="hosted"), Tool("advisor", kind="hosted"))
+    for messages, place in (((system, user, system), 1), ((user,), 0), ((system,), 1)):
+        request = without_tools(asked(*tools, messages=messages))
+        (text,) = request.messages[place].parts
+        assert isinstance(text, TextPart) and "web_fetch, advisor" in text.text
+        others = [*request.messages[:place], *request.messages[place + 1 :]]
+        assert others == [*messages] and request.tools == tools
 
 
 def test_trap_30_a_name_that_looks_like_anothers_namespace_is_refused() -> None:

@@ -116,6 +116,30 @@ def test_what_claude_models_take(model: str, flags: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "model, flags",
+    [
+        *known(
+            "effort_updates tool_updates compaction",
+            """
+            claude-opus-5 claude-opus-5-20260724 claude-opus-5-5 claude-sonnet-5-5
+            claude-sonnet-5-5-20260901 claude-haiku-5-5 claude-fable-5-1 claude-fable-5-1-20260801
+            claude-mythos-5-1 claude-mythos-5-2
+            """,
+        ),
+        *known(
+            "tool_updates compaction",
+            "claude-opus-4-8 claude-fable-5 claude-fable-5-20260601 claude-mythos-5-20260601",
+        ),
+        *known("compaction", "claude-opus-4-6 claude-sonnet-4-6 claude-opus-4-7 claude-sonnet-5"),
+        *known("", "claude-haiku-4-5 claude-opus-4-1 claude-sonnet-4-20250514 claude-3-opus"),
+    ],
+)
+def test_what_claude_models_take_within_a_conversation(model: str, flags: set[str]) -> None:
+    asked = ("effort_updates", "tool_updates", "compaction")
+    assert {f for f in asked if matches(model, getattr(ANTHROPIC, f))} == flags
+
+
+@pytest.mark.parametrize(
     "model, limit",
     [
         ("claude-3-haiku-20240307", 4_096),
@@ -179,6 +203,19 @@ def test_only_the_newest_openai_models_fill_a_cache_without_an_answer(
     assert matches(model, OPENAI.prewarm) is filled
 
 
+@pytest.mark.parametrize(
+    "model, flags",
+    [
+        *known("effort_updates tool_updates", "gpt-6 gpt-6-astra gpt-6.2-sol gpt-6-luna"),
+        *known("tool_updates", "gpt-6-astra-pro gpt-5.4 gpt-5.6-mini"),
+        *known("", "gpt-5 gpt-5.1 gpt-5-codex gpt-6-chat-latest gpt-4.1 o3"),
+    ],
+)
+def test_what_openai_models_take_within_a_conversation(model: str, flags: set[str]) -> None:
+    asked = ("effort_updates", "tool_updates")
+    assert {f for f in asked if matches(model, getattr(OPENAI, f))} == flags
+
+
 # --- profiles
 
 
@@ -200,6 +237,8 @@ def test_only_the_newest_openai_models_fill_a_cache_without_an_answer(
         ("cache_breakpoints", True, False),
         ("tool_images", False, False),
         ("top_k", False, False),
+        ("effort_updates", OPENAI.effort_updates, ()),
+        ("tool_updates", OPENAI.tool_updates, ()),
     ],
 )
 def test_chat_servers(flag: str, vendor: object, compatible: object) -> None:
@@ -215,6 +254,7 @@ def test_chat_servers(flag: str, vendor: object, compatible: object) -> None:
         ("anthropic_version", "2023-06-01", "2023-06-01"),
         ("max_tokens_default", 32_000, 32_000),
         ("efforts", ("low", "medium", "high", "xhigh", "max"), ("low", "medium", "high")),
+        ("mcp_beta", "mcp-client-2026-09-15", ""),
     ],
 )
 def test_messages_servers(flag: str, vendor: object, compatible: object) -> None:
@@ -232,6 +272,9 @@ def test_messages_servers(flag: str, vendor: object, compatible: object) -> None
         ("adaptive", False),
         ("output_format", False),
         ("system_messages", False),
+        ("effort_updates", False),
+        ("tool_updates", False),
+        ("compaction", False),
     ],
 )
 def test_compatible_servers_treat_all_models_alike(flag: str, answer: bool) -> None:

@@ -21,6 +21,10 @@ def chat(*content: Any, **fields: Any) -> dict[str, Any]:
     return {"model": "m", "messages": [turn], **fields}
 
 
+def items(*given: Any) -> dict[str, Any]:
+    return {"model": "m", "input": [{"role": "user", "content": "hi"}, *given]}
+
+
 NOTHING = Traits()
 
 
@@ -54,6 +58,18 @@ NOTHING = Traits()
             "openai_chat", chat(reasoning_effort="low"), Traits(thinking=True), id="effort"
         ),
         pytest.param("openai_chat", chat(reasoning_effort="none"), NOTHING, id="no effort"),
+        pytest.param(
+            "openai_responses",
+            items({"type": "configuration_update", "reasoning": {"effort": "low"}}),
+            Traits(thinking=True),
+            id="an effort that comes later",
+        ),
+        pytest.param(
+            "openai_responses",
+            items({"type": "additional_tools", "tools": [{"type": "function", "name": "f"}]}),
+            Traits(tools=True),
+            id="a tool that comes later",
+        ),
         pytest.param("openai_chat", [1], NOTHING, id="not to be read"),
     ],
 )

@@ -139,6 +139,8 @@ def test_trap_31_a_vendors_tool_that_is_not_there_is_said_to_be_missing() -> Non
     (note,) = translator.notes
     assert (note.code, note.where) == ("server_tool_dropped", "tools[0]")
     assert "web_search" in note.detail
+    out, _ = sent(A, asked(said("user", "hi"), tools=[SEARCH]))
+    assert "tools" not in out and "web_search" in out["messages"][0]["content"]
     choice = {"type": "tool", "name": "web_search"}
     forced = asked(said("user", "hi"), tools=[SEARCH], tool_choice=choice)
     with pytest.raises(TransformError, match="web_search is not to be had"):

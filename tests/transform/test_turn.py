@@ -25,7 +25,7 @@ from bridge.transform.model import (
 )
 from bridge.transform.turn import digests, keys_of, said
 
-A, C = "anthropic_messages", "openai_chat"
+A, C, R = "anthropic_messages", "openai_chat", "openai_responses"
 KEY = b"k"
 
 
@@ -229,6 +229,80 @@ def test_what_is_forgotten_is_plain() -> None:
     app.turn(TURNS[1])
     ledger.record(None, [], "", 61)
     assert answers_in(app.turn([text("end")])) == [[use(3)]]
+
+
+# --- the same for an app that speaks Responses
+
+CITED = {
+    **text("Two."),
+    "citations": [
+        {
+            "type": "web_search_result_location",
+            "url": "https://a",
+            "title": "A",
+            "cited_text": "Two.",
+            "encrypted_index": "i==",
+        }
+    ],
+}
+LISTING = {
+    "type": "mcp_tool_listing",
+    "mcp_server_name": "docs",
+    "tools": [{"name": "ask", "input_schema": {"type": "object"}}],
+}
+REMOTE = [
+    {"type": "mcp_tool_use", "id": "m1", "name": "ask", "server_name": "docs", "input": {}},
+    {"type": "mcp_tool_result", "tool_use_id": "m1", "is_error": False, "content": []},
+]
+BY_CODE = {**use(4), "caller": {"type": "code_execution_20260120", "tool_id": "srvtoolu_9"}}
+RESPONSES_TURNS: list[list[Any]] = [
+    [LISTING, *TURNS[0]],
+    [THINKING[1], use(3), BY_CODE],
+    [THINKING[2], *REMOTE, text("One. "), *SEARCH, CITED],
+]
+ITEM = {"type": "function", "name": "f", "parameters": TOOL["input_schema"]}
+
+
+def responses_turn(history: list[Any], content: list[Any]) -> tuple[list[Any], list[str]]:
+    """One more call, answered by `content`, which `history` gets with what follows it; the messages
+    that went upstream, and the types of the answer's items."""
+    translator = Translator(R, A, "claude-opus-5", upstream_id="claude", key=KEY)
+    body = {"model": "gpt", "input": history, "tools": [ITEM]}
+    sent = json.loads(translator.request(json.dumps(body).encode()))
+    output = json.loads(translator.response(message(content)))["output"]
+    history += output
+    history += [
+        {"type": "function_call_output", "call_id": item["call_id"], "output": "done"}
+        for item in output
+        if item["type"] == "function_call"
+    ] or [{"role": "user", "content": "more"}]
+    messages: list[Any] = sent["messages"]
+    return messages, [item["type"] for item in output]
+
+
+def test_three_turns_of_a_responses_app_come_back_as_their_vendor_made_them() -> None:
+    history: list[Any] = [ASK]
+    made = [responses_turn(history, content) for content in [*RESPONSES_TURNS, [text("end")]]]
+    sent = [messages for messages, _ in made]
+    assert answers_in(sent[-1]) == RESPONSES_TURNS
+    for before, after in zip(sent, sent[1:], strict=False):
+        assert after[: len(before)] == before
+    assert "brg1." not in json.dumps(sent)
+    kinds = made[2][1]
+    assert [kind for kind in kinds if kind != "reasoning"] == [
+        "mcp_call",
+        "message",
+        "web_search_call",
+        "message",
+    ]
+    assert kinds[-1] == "reasoning"  # with all of the answer
+
+
+def test_what_a_responses_app_edited_counts() -> None:
+    history: list[Any] = [ASK]
+    responses_turn(history, [CITED])
+    history[1] = {**history[1], "content": [{"type": "output_text", "text": "Changed."}]}
+    assert answers_in(responses_turn(history, [text("end")])[0]) == [[text("Changed.")]]
 
 
 # --- between two upstreams of one protocol

@@ -28,8 +28,9 @@ def blocks(content: Json) -> list[Json]:
 def added_tools(messages: list[Json]) -> list[Json]:
     """What system text defines on the way."""
     told = [block for m in messages if m["role"] == "system" for block in blocks(m["content"])]
-    changes = [block["tool"] for block in told if block["type"] == "tool_addition"]
-    return [tool["definition"] for tool in changes if tool["type"] == "tool_definition"]
+    changes = [block.get("tool") for block in told if block["type"] == "tool_addition"]
+    defined = [tool.get("definition") for tool in changes if isinstance(tool, dict)]
+    return [tool for tool in defined if isinstance(tool, dict)]
 
 
 def text_of(content: Json) -> str:

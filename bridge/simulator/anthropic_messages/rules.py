@@ -193,8 +193,7 @@ def _tools(body: Json) -> None:
             _custom_tool(tool, f"tools.{i}.custom")
     names = [tool["name"] for tool in tools if "name" in tool]
     require(len(names) == len(set(names)), "tools: Tool names must be unique.")
-    late = added_tools(body["messages"])
-    for i, tool in enumerate(late):
+    for i, tool in enumerate(late := added_tools(body["messages"])):
         _custom_tool(tool, f"tool_addition.{i}")
     names += [tool["name"] for tool in late]
     choice = body.get("tool_choice")

@@ -561,6 +561,28 @@ requests = st.builds(
 )
 
 
+WEB = Tool("web_search", kind="hosted", native=Native(A, ({"type": "web_search_20250305"},)))
+OWN_WEB = Tool("web_search", kind="hosted", native=Native(C, ({"web_search_options": {}},)))
+
+
+@pytest.mark.parametrize(
+    "client, tools, told",
+    [
+        pytest.param(A, (WEB,), True, id="all of them"),
+        pytest.param(A, (WEB, Tool("f")), False, id="but one"),
+        pytest.param(A, (), False, id="of none"),
+        pytest.param(C, (OWN_WEB,), False, id="but not where the search is a field"),
+    ],
+)
+def test_trap_31_a_model_is_told_that_its_tools_are_gone(
+    client: Protocol, tools: tuple[Tool, ...], told: bool
+) -> None:
+    body = encode_request(Request(client, "m", TURNS, tools), context(client, C))
+    said = [m["content"] for m in body["messages"] if m["role"] == "system"]
+    assert ["web_search" in text for text in said] == ([True] if told else [])
+    assert body.get("tools") != []
+
+
 @given(requests)
 def test_what_is_written_is_read_the_same(request: Request) -> None:
     ctx = context(C, C, OPEN)

@@ -427,3 +427,10 @@ def test_a_tool_nobody_offered_may_be_demanded() -> None:
     ctx = context(C, C)
     chosen = encode_tool_choice(ToolChoice("tool", "g"), [F], encode_tools([F], ctx), ctx)
     assert chosen == function("g")
+
+
+def test_trap_31_a_call_of_any_tool_cannot_be_demanded_when_all_are_gone() -> None:
+    gone = Tool("web_fetch", kind="hosted", native=Native(A, ({"type": "web_fetch_20260318"},)))
+    with pytest.raises(TransformError) as raised:
+        encode_tool_choice(ToolChoice("required"), [gone], [], context(A, C))
+    assert (raised.value.where, raised.value.code) == ("tool_choice", "hosted_tool_unsupported")

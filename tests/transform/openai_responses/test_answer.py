@@ -16,6 +16,7 @@ from bridge.transform.model import (
     Event,
     Finish,
     HostedCall,
+    HostedList,
     Native,
     NativePart,
     Part,
@@ -815,6 +816,14 @@ def test_a_compaction_is_an_item_of_its_own() -> None:
     native = Native(A, ({"type": "compaction", "content": "so far"},), "claude", "m")
     [item] = carried(NativePart(native, "x"), ctx)
     assert item["type"] == "compaction" and ctx.unseal(item["encrypted_content"], "") == native
+
+
+def test_a_list_of_tools_is_shown_as_one() -> None:
+    tools = ({"name": "f", "input_schema": {}},)
+    hosted = HostedList("docs", tools)
+    state, shown = carried(NativePart(STATEFUL, "server_tool_dropped", hosted=hosted), client())
+    assert state["type"] == "reasoning"
+    assert shown == {"type": "mcp_list_tools", "server_label": "docs", "tools": [*tools]}
 
 
 def test_what_is_too_large_to_be_carried_is_only_shown() -> None:

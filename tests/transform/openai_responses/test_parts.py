@@ -11,8 +11,10 @@ from bridge.transform.model import (
     CacheMark,
     Citation,
     DocumentPart,
+    EffortPart,
     FileSource,
     ImagePart,
+    Message,
     Native,
     NativePart,
     Part,
@@ -25,6 +27,7 @@ from bridge.transform.model import (
     TextSource,
     Tool,
     ToolCallPart,
+    ToolChangePart,
     ToolResultPart,
     UrlSource,
 )
@@ -326,6 +329,8 @@ PAPER_URL = f"data:application/pdf;base64,{PDF}"
             id="or nothing",
         ),
         pytest.param(ReasoningPart("a"), [], [], id="reasoning is an item"),
+        pytest.param(EffortPart("low"), [], [], id="so is another effort"),
+        pytest.param(ToolChangePart("f"), [], [], id="and another tool"),
         pytest.param(ToolCallPart("1", "f", "{}"), [], [], id="so is a call"),
         pytest.param(ToolResultPart("1", ()), [], [], id="and its result"),
     ],
@@ -591,6 +596,13 @@ def test_another_vendors_model_calls_a_clients_built_in_tool_by_its_item() -> No
         "call_id": "1",
         "action": {"commands": ["ls"]},
     }
+
+
+def test_a_tool_of_the_app_may_come_later() -> None:
+    ctx = context(R, A, Profile())
+    late = Message("developer", (ToolChangePart("shell", built_in("shell")),))
+    ctx.request = Request(R, "m", (late,))
+    assert encode_call_item(ToolCallPart("1", "shell", "{}"), ctx)["type"] == "shell_call"
 
 
 @pytest.mark.parametrize(

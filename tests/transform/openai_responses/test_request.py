@@ -629,6 +629,13 @@ reasoning_parts = st.builds(
 )
 
 
+changes = st.builds(
+    lambda part: Message("developer", (part,)),
+    st.builds(EffortPart, st.sampled_from(["low", "max"]))
+    | names.map(lambda name: ToolChangePart(name, Tool(name, None, SCHEMA))),
+)
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[Message, ...]:
     roles = st.sampled_from(["system", "developer"])
@@ -638,6 +645,7 @@ def histories(draw: st.DrawFn) -> tuple[Message, ...]:
     number = 0
     for _ in range(draw(st.integers(1, 3))):
         turns.append(Message("user", tuple(draw(st.lists(user_parts, max_size=3)))))
+        turns += draw(st.lists(changes, max_size=2))
         calls: list[Part] = []
         results: list[Part] = []
         for _ in range(draw(st.integers(0, 2))):

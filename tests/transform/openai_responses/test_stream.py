@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -23,6 +24,7 @@ from bridge.transform.model import (
     Failure,
     Finish,
     HostedCall,
+    HostedList,
     Keepalive,
     Native,
     NativePart,
@@ -528,6 +530,67 @@ SUMMARY = [
 def test_items_are_written_in_order(parts: list[Part], events: list[str]) -> None:
     data = written(events_of(*parts, finish=STOP))
     assert kinds(data) == ["created", "in_progress", *events, "completed"]
+
+
+LISTING = Native(A, ({"type": "mcp_tool_listing"},), "claude", "m")
+LISTED = HostedList("docs", ({"name": "f", "input_schema": {}},))
+
+
+def test_a_list_of_tools_is_empty_until_it_is_done() -> None:
+    data = written(events_of(NativePart(LISTING, "x", hosted=LISTED), finish=STOP))
+    events = ["mcp_list_tools.in_progress", "mcp_list_tools.completed"]
+    assert kinds(data)[4:-1] == [ADDED_KIND, *events, DONE]
+    begun, done = (e["item"] for e in told(data) if e.get("item", {}).get("server_label"))
+    assert (begun["tools"], done["tools"]) == ([], [{"name": "f", "input_schema": {}}])
+    assert begun["id"] == done["id"] == "mcpl_1_1"
+
+
+WHOLE = Native(A, ({"type": "message", "role": "assistant", "content": []},), "claude", "m")
+PLACED = Citation(None, native=Native(A, ({"type": "char_location"},), "claude", "m"))
+CALLER = Native(A, ({"caller": {"type": "code_execution_20260120", "tool_id": "s"}},), "claude")
+
+
+@pytest.mark.parametrize(
+    "part, carried",
+    [
+        pytest.param(TextPart("a"), False, id="a text is all there"),
+        pytest.param(TextPart("a", (CITED,)), False, id="a link too"),
+        pytest.param(ReasoningPart("t", THINKING), False, id="and reasoning, by itself"),
+        pytest.param(TextPart("a", (PLACED,)), True, id="a place that only its vendor knows"),
+        pytest.param(ToolCallPart("c", "f", "{}", native=CALLER), True, id="a caller likewise"),
+    ],
+)
+def test_all_of_an_answer_comes_along_where_its_items_do_not_hold_it(
+    part: Part, carried: bool
+) -> None:
+    ctx = ctx_for()
+    *events, stop = events_of(part, finish=STOP)
+    assert isinstance(stop, Stop)
+    data = written([*events, replace(stop, native=WHOLE)], ctx)
+    items = output(data)
+    assert (len(items) == 2) is carried
+    if carried:
+        assert items[-1]["type"] == "reasoning" and items[-1]["summary"] == []
+        assert ctx.unseal(items[-1]["encrypted_content"], "") == WHOLE
+    assert len(output(written([*events, stop]))) == 1
+
+
+def test_its_own_places_are_all_there() -> None:
+    place = {"type": "file_citation", "file_id": "f", "filename": "a", "index": 0}
+    cited = TextPart("a", (Citation(None, native=Native(R, (place,))),))
+    *events, stop = events_of(cited, finish=STOP)
+    assert isinstance(stop, Stop)
+    whole = replace(WHOLE, protocol=R)
+    assert len(output(written([*events, replace(stop, native=whole)], context(R, R)))) == 1
+
+
+def test_an_answer_that_is_too_large_does_not_come_along() -> None:
+    ctx = ctx_for()
+    *events, stop = events_of(TextPart("a", (PLACED,)), finish=STOP)
+    assert isinstance(stop, Stop)
+    large = Native(A, ("x" * MAX_BYTES,))
+    assert len(output(written([*events, replace(stop, native=large)], ctx))) == 1
+    assert "opaque_too_large" in codes(ctx)
 
 
 def test_what_an_item_becomes() -> None:

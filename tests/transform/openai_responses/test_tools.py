@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from bridge.transform.context import Context, context
-from bridge.transform.model import CacheMark, Native, Protocol, Tool, ToolChoice
+from bridge.transform.model import CacheMark, HostedList, Native, Protocol, Tool, ToolChoice
 from bridge.transform.notes import TransformError
 from bridge.transform.openai_responses.tools import (
     decode_tool_choice,
     decode_tools,
+    encode_hosted,
     encode_tool_choice,
     encode_tools,
 )
@@ -491,6 +492,18 @@ def test_the_servers_of_an_anthropic_client_are_tools(
     assert codes(ctx) == noted
 
 
+LISTED = {"name": "f", "description": "Does it.", "input_schema": SCHEMA}
+
+
+def test_the_tools_that_a_server_has_are_listed() -> None:
+    tools = ({**LISTED, "odd": 1}, {"name": "g", "description": None, "input_schema": {}})
+    assert encode_hosted(HostedList("docs", tools)) == {
+        "type": "mcp_list_tools",
+        "server_label": "docs",
+        "tools": [LISTED, {"name": "g", "input_schema": {}}],
+    }
+
+
 # --- the choice
 
 
@@ -631,6 +644,13 @@ def test_a_clients_own_choice_comes_out_as_it_went_in() -> None:
     choice = {"type": "mcp", "server_label": "files", "name": "read"}
     decoded = decode_tool_choice({"tool_choice": choice}, context(R, R))
     assert encode_tool_choice(decoded, [], [], context(R, R)) == choice
+
+
+def test_trap_31_a_call_of_any_tool_cannot_be_demanded_when_all_are_gone() -> None:
+    gone = anthropic({"type": "web_fetch_20260318"}, "web_fetch")
+    with pytest.raises(TransformError) as refused:
+        encode_tool_choice(ToolChoice("required"), [gone], [], context(A, R))
+    assert (refused.value.where, refused.value.code) == ("tool_choice", "hosted_tool_unsupported")
 
 
 def test_trap_28_a_choice_without_tools_is_dropped() -> None:

@@ -84,6 +84,8 @@ def _chat_turns(draw: st.DrawFn, names: st.SearchStrategy[str]) -> list[Body]:
             messages.append({"role": "user", "content": content, **chosen(draw, name=NAMES)})
         if rarely(draw):
             messages.append({"role": draw(system), "content": draw(ANY_TEXTS)})
+        if rarely(draw):  # a model goes on without being asked
+            messages.append({"role": "assistant", "content": draw(TEXTS)})
         answer = _chat_answer(draw, ids, names)
         messages.append(answer)
         for call in draw(st.permutations(answer.get("tool_calls", []))):
