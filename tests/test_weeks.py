@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.config import parse
-from bridge.health import Answered, ConnectionFailed, Outcome, Probe, Unhealthy
+from bridge.health import Answered, ConnectionFailed, Healthy, Outcome, Probe, Unhealthy
 from bridge.outcomes import went_wrong
 from bridge.routing import Change, Moved, Router, Target
 
@@ -87,7 +87,7 @@ class Attempt:
     upstream: str
     began: float
     ends: float
-    tried: int  # others, before it
+    forced: bool  # others failed before it, or all were to be left alone
     outcome: Outcome
     well: tuple[str, ...]  # others that were
 
@@ -139,10 +139,11 @@ class Days:
             self.failed.append((began, now))
             return
         name = target.upstream.name
+        forced = bool(tried) or self.router.recovery(self.router.routes[0], now) > 0
         self.router.begin(target, now)
         end, outcome = self.upstreams[name].answer(now, self.luck)
         well = tuple(n for n, u in self.upstreams.items() if n != name and u.well(now, end))
-        attempt = Attempt(name, now, end, len(tried), outcome, well)
+        attempt = Attempt(name, now, end, forced, outcome, well)
         self.attempts.append(attempt)
         self.at(end, partial(self.ended, began, tried, target, attempt))
 
@@ -208,25 +209,24 @@ def nobody_is_failed_while_one_is_well(days: Days) -> None:
 
 
 def a_route_returns_no_sooner_than_the_cooldown(days: Days) -> None:
-    """Unless where it went failed: then the one that recovers first is tried, and may answer."""
+    """Unless a request that had nowhere else to go was answered there."""
     answers = {
         (attempt.upstream, attempt.ends)
         for attempt in days.attempts
-        if attempt.tried and attempt.outcome == Answered(200)
+        if attempt.forced and attempt.outcome == Answered(200)
     }
     cooling: dict[str, float] = {}
     for now, change in days.told:
-        if isinstance(change, Unhealthy):
-            assert now >= cooling.get(change.upstream, 0) or not well(days, now)
-            cooling[change.upstream] = now + change.cooldown
-        elif isinstance(change, Moved) and cooling.get(change.source, 0) <= now:
-            early = now < cooling.get(change.target, 0)
-            assert not early or (change.target, now) in answers, str(change)
-
-
-def well(days: Days, now: float) -> bool:
-    """Whether any upstream is, and has been for as long as an attempt may take."""
-    return any(upstream.well(now - 2 * TOOK[HUNG], now) for upstream in days.upstreams.values())
+        match change:
+            case Unhealthy(name, _, cooldown):
+                assert now >= cooling.get(name, 0)
+                cooling[name] = now + cooldown
+            case Healthy(name):
+                assert now >= cooling.get(name, 0) or (name, now) in answers
+                cooling.pop(name, None)
+            case Moved(_, source, target):
+                left = cooling.get(target, 0)
+                assert now >= left or now < cooling.get(source, 0), str(change)
 
 
 def what_recovered_is_used_again(days: Days, interval: float) -> None:
