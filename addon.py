@@ -10,7 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # `bridge` lies beside this file, wherever mitmproxy was started
 
-from mitmproxy import ctx, exceptions, http  # noqa: E402
+from mitmproxy import connection, ctx, exceptions, http  # noqa: E402
 from mitmproxy.addonmanager import Loader  # noqa: E402
 from mitmproxy.proxy.layer import NextLayer  # noqa: E402
 
@@ -74,6 +74,10 @@ class Bridge:
         self._replace(None)
 
     # --- traffic
+
+    def client_connected(self, client: connection.Client) -> None:
+        if self.resends:
+            layer.widen(ctx.master.addons.get("proxyserver").connections.get(client.id))
 
     def next_layer(self, nextlayer: NextLayer) -> None:
         # This addon comes before mitmproxy's own, which would decide after us.

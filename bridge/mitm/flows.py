@@ -5,6 +5,7 @@ from collections.abc import Callable
 from math import inf
 
 from mitmproxy import ctx, http
+from mitmproxy.net.http import status_codes
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from ..aside import Aside
@@ -84,10 +85,17 @@ def send(flow: http.HTTPFlow, outgoing: Outgoing) -> None:
     request.content = outgoing.body
 
 
-def response(reply: Reply, flow: http.HTTPFlow) -> http.Response:
-    """The app's whole answer, in its version of HTTP."""
-    made = http.Response.make(reply.status, reply.body, _headers(reply.headers))
-    made.http_version = flow.request.http_version
+def response(reply: Reply, flow: http.HTTPFlow, old: http.Response | None = None) -> http.Response:
+    """The app's whole answer, in its version of HTTP.
+
+    `old`, an upstream's, becomes it: to make one from nothing takes mitmproxy long.
+    """
+    made = old or http.Response.make()
+    made.data.http_version = flow.request.data.http_version
+    made.status_code = reply.status
+    made.reason = status_codes.RESPONSES.get(reply.status, "")
+    made.headers, made.trailers = _headers(reply.headers), None
+    made.content = reply.body
     return made
 
 

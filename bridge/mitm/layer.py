@@ -12,9 +12,10 @@ as it knows them.
 
 import logging
 import time
+from asyncio import Semaphore
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from inspect import getsource
 from math import inf
@@ -46,6 +47,7 @@ from mitmproxy.proxy.layers.http import (
     ResponseTrailers,
     SendHttp,
 )
+from mitmproxy.proxy.server import ConnectionHandler
 
 from ..steps import WAIT, Again, Done, Driven, Say, Step, Wait
 from . import flows
@@ -54,8 +56,6 @@ from .encoding import Decode, decoder
 logger = logging.getLogger(__name__)
 
 type Commands = layer.CommandGenerator[None]
-
-LONGEST_NAP = 5.0  # seconds; a timer outlives its call, and holds it in memory, no longer than this
 
 
 @dataclass
@@ -67,6 +67,10 @@ class BridgeNextHook(commands.StartHook):
 
 class _BatchEnd(events.Event):
     """What came in one read has all been told."""
+
+
+class _Alarm(events.Event):
+    """Time has passed."""
 
 
 class _Connect(GetHttpConnection):
@@ -88,7 +92,7 @@ class BridgeStream(HttpStream):
     """One request of an app and its answer, by way of as many attempts as it takes."""
 
     calls: Calls
-    batches: "list[BridgeStream]"  # streams with something that came in the read under way
+    shared: "Shared"
 
     def __init__(self, context: Any, stream_id: int) -> None:
         super().__init__(context, stream_id)
@@ -97,12 +101,11 @@ class BridgeStream(HttpStream):
         self._attempts = 0
         self._connecting: _Connect | None = None
         self._server: Connection | None = None  # that the attempt was sent to, until it is over
-        self._response: http.Response  # of its upstream
+        self._response: http.Response | None = None  # of its upstream
         self._decode: Decode | None = None  # of its body
         self._streams = False  # it is taken piece by piece
         self._batch: list[bytes] = []  # pieces of it, all of one read
         self._begun = False  # the app has the head of a stream
-        self._alarm = inf  # when the next timer goes off
 
     # --- what comes in
 
@@ -110,9 +113,8 @@ class BridgeStream(HttpStream):
         if self._exchange is None:
             yield from super()._handle_event(event)
             if isinstance(event, RequestHeaders):
-                self._opened(self._http)
-        elif isinstance(event, events.Wakeup):
-            self._alarm = inf
+                self._opened()
+        elif isinstance(event, _Alarm):
             yield from self._take(self._exchange.wake(self._now))
         elif isinstance(event, GetHttpConnectionCompleted):
             if event.command is self._connecting:
@@ -128,13 +130,12 @@ class BridgeStream(HttpStream):
                 yield from self._answer(self._exchange, event)
         # else: of an attempt that was given up, or behind the end of the request
 
-    def _opened(self, http_layer: HttpLayer) -> None:
-        """A call of ours is told where a read ends; all else goes on as if we were not here."""
-        if not self.calls.is_ours(self.flow):
+    def _opened(self) -> None:
+        """All but a call of ours goes on as if we were not here."""
+        if self.calls.is_ours(self.flow):
+            self.shared.take_part()
+        else:
             self.__class__ = HttpStream  # type: ignore[assignment]
-        elif "_handle_event" not in vars(http_layer):
-            handle = partial(_handle_read, http_layer, self.batches)
-            http_layer._handle_event = handle  # type: ignore[method-assign]
 
     @property
     def _now(self) -> float:
@@ -197,7 +198,7 @@ class BridgeStream(HttpStream):
             self.flow.server_conn.transport_protocol,
         )
         http_layer.command_sources[connect] = self
-        yield from self._set_alarm()
+        self._set_alarm()
         yield connect
 
     def _number_attempt(self) -> None:
@@ -251,14 +252,14 @@ class BridgeStream(HttpStream):
                 yield from self._take(self._net(self._taken, event.data))
             case ResponseData() if self._streams:
                 if not self._batch:
-                    self.batches.append(self)
+                    self.shared.batches.append(self)
                 self._batch.append(event.data)
             case ResponseHeaders():
                 self._response = event.response
                 headers = flows.headers_of(event.response)
                 self._decode = decoder(event.response.headers.get("content-encoding", ""))
                 self._streams = exchange.answered(event.response.status_code, headers, self._now)
-                yield from self._set_alarm()
+                self._set_alarm()
             case ResponseData():
                 self.response_body_buf += event.data
                 exchange.received(self._now)
@@ -284,6 +285,7 @@ class BridgeStream(HttpStream):
 
     def _whole(self, _: bytes) -> Step:
         assert self._exchange
+        assert self._response
         self._response.raw_content = bytes(self.response_body_buf)
         return self._exchange.whole(self._response.get_content(strict=False) or b"", self._now)
 
@@ -301,13 +303,13 @@ class BridgeStream(HttpStream):
     def _take(self, step: Step) -> Commands:
         match step:
             case Wait():
-                yield from self._set_alarm()
+                self._set_alarm()
             case Say(pieces, over, again):
                 yield from self._say(pieces, over=over)
                 if again:
                     yield from self._next()
             case Done(reply):
-                self.flow.response = flows.response(reply, self.flow)
+                self.flow.response = flows.response(reply, self.flow, self._response)
                 yield from self._give_up()
                 yield from self._reply()
             case Again():
@@ -339,7 +341,7 @@ class BridgeStream(HttpStream):
             yield from self._give_up()
             yield from self.send_response(already_streamed=True)
         else:
-            yield from self._set_alarm()
+            self._set_alarm()
 
     def _reply(self) -> Commands:
         assert self.flow.response
@@ -367,15 +369,13 @@ class BridgeStream(HttpStream):
 
     # --- time
 
-    def _set_alarm(self) -> Commands:
-        """A timer for when the exchange wants to be woken; one that is under way may do."""
+    def _set_alarm(self) -> None:
         assert self._exchange
-        at = self._exchange.wake_at()
-        if at < self._alarm and at != inf:
-            now = self._now
-            nap = min(max(at - now, 0.001), LONGEST_NAP)
-            self._alarm = now + nap
-            yield commands.RequestWakeup(nap)
+        self.shared.wanted = min(self.shared.wanted, self._exchange.wake_at())
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._exchange is not None
 
 
 _FROM_UPSTREAM = (
@@ -418,27 +418,72 @@ def is_supported() -> bool:
     return fingerprint() in KNOWN
 
 
+# To one address, for one connection of an app.
+CONNECTIONS = 1000
+
+
+def widen(handler: ConnectionHandler | None) -> None:
+    """Let each call over a connection of an app's have a connection of its own to its upstream.
+
+    mitmproxy allows five. An app that speaks HTTP/2 has one connection for all its calls, and to
+    an upstream that speaks HTTP/1 each of them needs one: the sixth would wait for another to end.
+    """
+    if handler:
+        handler.max_conns = defaultdict(lambda: Semaphore(CONNECTIONS))
+
+
 def use_bridge_streams(top: layer.Layer | None, calls: Calls) -> None:
     """Let the HTTP layer in the stack below `top`, if there is one, make BridgeStreams."""
     while top is not None:
         if type(top) is HttpLayer and "make_stream" not in vars(top):
-            batches: list[BridgeStream] = []
-            top.make_stream = partial(_make_stream, top, calls, batches)  # type: ignore[method-assign]
+            top.make_stream = Shared(top, calls).make_stream  # type: ignore[method-assign]
         top = getattr(top, "child_layer", None)
 
 
-def _handle_read(
-    http_layer: HttpLayer, batches: list[BridgeStream], event: events.Event
-) -> Commands:
-    yield from HttpLayer._handle_event(http_layer, event)
-    while batches:
-        yield from http_layer.event_to_child(batches.pop(), _BatchEnd())
+class Shared:
+    """What the streams of one connection of an app have in common: the end of a read, and a timer.
 
+    One timer is enough for all of them, and unlike a stream's own it keeps no call in memory that
+    is over.
+    """
 
-def _make_stream(
-    http_layer: HttpLayer, calls: Calls, batches: list[BridgeStream], stream_id: int
-) -> Commands:
-    stream = BridgeStream(http_layer.context.fork(), stream_id)
-    stream.calls, stream.batches = calls, batches
-    http_layer.streams[stream_id] = stream
-    yield from http_layer.event_to_child(stream, events.Start())
+    def __init__(self, http_layer: HttpLayer, calls: Calls) -> None:
+        self._http, self._calls = http_layer, calls
+        self._timers: set[commands.Command] = set()
+        self._alarm = inf  # when the next of them goes off
+        self.wanted = inf  # when a stream wants to be woken
+        self.batches: list[BridgeStream] = []  # those with something that came in this read
+
+    def make_stream(self, stream_id: int) -> Commands:
+        stream = BridgeStream(self._http.context.fork(), stream_id)
+        stream.calls, stream.shared = self._calls, self
+        self._http.streams[stream_id] = stream
+        yield from self._http.event_to_child(stream, events.Start())
+
+    def take_part(self) -> None:
+        """From now on, in what the connection does; before a call of ours there is no need to."""
+        self._http._handle_event = self._handle_event  # type: ignore[method-assign]
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, events.Wakeup) and event.command in self._timers:
+            self._timers.remove(event.command)
+            yield from self._wake()
+        else:
+            yield from HttpLayer._handle_event(self._http, event)
+        while self.batches:
+            yield from self._http.event_to_child(self.batches.pop(), _BatchEnd())
+        if self.wanted < self._alarm:
+            yield self._timer()
+
+    def _wake(self) -> Commands:
+        self.wanted = self._alarm = inf
+        for stream in set(self._http.streams.values()):
+            if isinstance(stream, BridgeStream) and stream.is_waiting:
+                yield from self._http.event_to_child(stream, _Alarm())
+
+    def _timer(self) -> commands.Command:
+        now = self._calls.clock()
+        self._alarm = max(self.wanted, now + 0.001)
+        timer = commands.RequestWakeup(self._alarm - now)
+        self._timers.add(timer)
+        return timer

@@ -44,7 +44,11 @@ def bench(rows: Iterable[Row], folder: Path, *, roughly: bool) -> list[Result]:
         for row in rows:
             say(f"measuring: {row.name}")
             rounds = quick(row.rounds) if roughly else row.rounds
-            results.append(measure(row, targets, rounds))
+            result = measure(row, targets, rounds)
+            if not result.ok and row.rounds > 1:
+                say("  beyond its bar; measured once more")
+                result = result.joined(measure(row, targets, rounds))
+            results.append(result)
     return results
 
 

@@ -5,7 +5,7 @@ one. So of many small samples the low ones tell.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
@@ -46,6 +46,10 @@ class Result:
 
     def value(self, target: str) -> float:
         return self.typical(self.samples[target])
+
+    def joined(self, other: "Result") -> "Result":
+        samples = {name: [*taken, *other.samples[name]] for name, taken in self.samples.items()}
+        return replace(self, samples=samples)
 
     @property
     def distance(self) -> float:

@@ -183,13 +183,13 @@ LONG = messages_stream("to-chat-paced", MANY_EVENTS)
 ROWS = (
     Row("memory at rest", "MB", Bar("+", 20), Rest()),
     Row("memory of an open stream", "KB", Bar("+", 150), OpenStreams(STALLED)),
-    Row("small request, translated", "ms", Bar("x", 1.3), Requests(OURS, 10), 40),
-    Row("small request, same protocol", "ms", Bar("x", 1.3), Requests(SAME, 10), 40),
+    Row("small request, translated", "ms", Bar("x", 1.3), Requests(OURS, 10), 80),
+    Row("small request, same protocol", "ms", Bar("x", 1.3), Requests(SAME, 10), 80),
     Row("agent request, translated", "ms", Bar("x", 3.0), Requests(AGENT, 3), 40),
     Row("event, Messages app, Chat upstream", "µs", Bar("x", 2.0), Events(TO_CHAT), 10),
     Row("event, Chat app, Messages upstream", "µs", Bar("x", 2.0), Events(TO_MESSAGES), 10),
     Row("event, same protocol", "µs", Bar("x", 2.0), Events(SAME_STREAM), 10),
     Row("event of a burst, translated", "µs", Bar("x", 2.0), Events(BURST), 40),
     Row("late event to early event", "x", Bar("x", 1.3), LateEvents(LONG), 3, median),
-    Row("request that is not ours", "ms", Bar("x", 1.05), Requests(NOT_OURS, 10, NOT_FOUND), 80),
+    Row("request that is not ours", "ms", Bar("x", 1.05), Requests(NOT_OURS, 10, NOT_FOUND), 200),
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.simulator import Simulator, running
+from tests.e2e.matrix import RESULTS, table
 from tests.processes import Proxy, running_proxy
 
 # Their assertions explain themselves too.
@@ -38,3 +39,13 @@ def start_proxy(tmp_path: Path, confdir: Path) -> Iterator[Callable[..., Proxy]]
             return stack.enter_context(running_proxy(folder, confdir, config, *options, **more))
 
         yield start
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """The fault matrix, also when all is well."""
+    if results := config.stash.get(RESULTS, None):
+        terminalreporter.section("fault matrix")
+        for line in table(results):
+            terminalreporter.write_line(line)

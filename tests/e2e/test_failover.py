@@ -3,6 +3,7 @@
 Real proxies, upstreams that misbehave. What the app gets is read as the app would read it.
 """
 
+import asyncio
 import json
 import threading
 import time
@@ -156,6 +157,35 @@ def test_over_http2_too(sim: Simulator, start_proxy: Start) -> None:
             )
             assert answer.http_version == "HTTP/2"
             assert told(answer.text, True, "messages") == "x"
+
+
+def test_calls_over_one_connection_of_an_app_do_not_wait_for_each_other(
+    sim: Simulator, start_proxy: Start
+) -> None:
+    """Over HTTP/2 there is one for all of them; to the upstream each has its own."""
+    many, url = 20, "https://api.anthropic.com/v1/messages"
+    proxy = start_proxy(config(sim, "a-chat", first_byte_timeout="30s"), "--mode", "regular")
+
+    async def ask_all() -> None:
+        async with httpx2.AsyncClient(
+            proxy=proxy.url, http2=True, verify=_trust(proxy), trust_env=False, timeout=20
+        ) as client:
+            await client.post(url, json=body("x", True))  # now it has its connection
+            sim.fault("a-chat", FAULTS["hung"], count=many)
+            calls = [
+                asyncio.create_task(client.post(url, json=body("x", True))) for _ in range(many)
+            ]
+            try:
+                await asyncio.to_thread(wait_until, all_there, "the upstream to have all of them")
+            finally:
+                for call in calls:
+                    call.cancel()
+                await asyncio.gather(*calls, return_exceptions=True)
+
+    def all_there() -> bool:
+        return bool(sim.state()["upstreams"]["a-chat"]["open"] == many)
+
+    asyncio.run(ask_all())
 
 
 def _trust(proxy: Proxy) -> Any:

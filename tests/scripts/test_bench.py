@@ -54,6 +54,13 @@ def test_a_bar(
     assert result.ok is ok
 
 
+def test_a_second_look_adds_its_samples() -> None:
+    first = Result("row", "ms", Bar("x", 1.3), {"plain": [2.0], "bridge": [2.8]})
+    again = Result("row", "ms", Bar("x", 1.3), {"plain": [2.1], "bridge": [2.5]})
+    assert first.joined(again).samples == {"plain": [2.0, 2.1], "bridge": [2.8, 2.5]}
+    assert first.joined(again).ok and not first.ok
+
+
 @pytest.mark.parametrize(
     "steps, expected",
     [
