@@ -99,6 +99,7 @@ class Days:
     upstreams: dict[str, Upstream]
     router: Router
     luck: random.Random
+    arrivals: list[float] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     told: list[tuple[float, Change]] = field(default_factory=list)
     failed: list[tuple[float, float]] = field(default_factory=list)  # from when to when
@@ -131,6 +132,7 @@ class Days:
 
     def arrive(self, now: float) -> None:
         self.at(now + self.luck.expovariate(1 / THINK), self.arrive)
+        self.arrivals.append(now)
         self.attempt(now, [], now)
 
     def attempt(self, began: float, tried: list[Target], now: float) -> None:
@@ -233,7 +235,6 @@ def what_recovered_is_used_again(days: Days, interval: float) -> None:
     """The first of the route, within a probe's interval after the cooldown."""
     first = days.upstreams["a"]
     used = [attempt.began for attempt in days.attempts if attempt.upstream == "a"]
-    arrivals = [attempt.began for attempt in days.attempts]
     for spell in first.spells:
         opened = [
             (now, change.cooldown)
@@ -242,10 +243,10 @@ def what_recovered_is_used_again(days: Days, interval: float) -> None:
         ]
         ready = max([spell.end, *(now + cooldown for now, cooldown in opened)])
         latest = ready + interval + 2 * TICK
-        if not first.well(spell.end, latest) or latest > arrivals[-1]:
+        if not first.well(spell.end, latest) or latest > days.arrivals[-1]:
             continue
-        after = bisect_left(arrivals, latest)  # whoever comes first then is sent there
-        assert used[bisect_left(used, spell.end)] <= arrivals[after], spell
+        after = bisect_left(days.arrivals, latest)  # whoever comes first then is sent there
+        assert used[bisect_left(used, spell.end)] <= days.arrivals[after], spell
 
 
 def a_failing_upstream_is_left_alone(days: Days, probes: bool) -> None:
