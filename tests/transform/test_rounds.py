@@ -1,11 +1,12 @@
 """Rounds of one answer: the client sees one start, one end, and what all of them used."""
 
+import copy
 import json
 from typing import Any
 
 import pytest
 
-from bridge.transform import Translator
+from bridge.transform import Translator, anthropic_messages, openai_chat, openai_responses
 from bridge.transform.model import Event, Finish, PartDelta, Start, Stop, Usage
 from bridge.transform.rounds import Rounds, total
 
@@ -97,6 +98,7 @@ def begun(**fields: Any) -> Translator:
     translator = Translator(C, A, "claude", upstream_id="up")
     translator.request(json.dumps({**ASK, **fields}).encode())
     translator.continues = True
+    assert translator.continues
     return translator
 
 
@@ -133,3 +135,40 @@ def test_without_continuing_a_pause_is_an_answer_that_is_too_long() -> None:
     answer = json.loads(translator.response(json.dumps(ROUNDS[0]).encode()))
     assert answer["choices"][0]["finish_reason"] == "length"
     assert [note.code for note in translator.notes] == ["pause_limit"]
+
+
+SAID, CALL = {"role": "assistant", "content": "I look."}, {"type": "web_search_call", "id": "ws"}
+
+
+@pytest.mark.parametrize(
+    "codec, asked, answer, goes_on",
+    [
+        pytest.param(
+            anthropic_messages,
+            {"messages": [ASK]},
+            {"content": [text("I look.")]},
+            {"messages": [ASK, {"role": "assistant", "content": [text("I look.")]}]},
+            id=A,
+        ),
+        pytest.param(
+            openai_chat,
+            {"messages": [ASK]},
+            {"choices": [{"message": SAID}]},
+            {"messages": [ASK, SAID]},
+            id=C,
+        ),
+        pytest.param(
+            openai_responses,
+            {"input": [ASK]},
+            {"output": [CALL, SAID]},
+            {"input": [ASK, CALL, SAID]},
+            id="openai_responses",
+        ),
+    ],
+)
+def test_an_answer_goes_behind_what_was_asked(
+    codec: Any, asked: Any, answer: Any, goes_on: Any
+) -> None:
+    before = copy.deepcopy(asked)
+    assert codec.continue_request({"model": "m", **asked}, answer) == {"model": "m", **goes_on}
+    assert asked == before

@@ -82,6 +82,45 @@ def test_one_exchange_from_messages_to_chat_and_back() -> None:
     assert t.notes == []
 
 
+def test_what_the_client_was_told_is_known_at_the_end() -> None:
+    t = Translator("anthropic_messages", "openai_chat", "gpt-x")
+    t.request(dump({**MESSAGES_REQUEST, "stream": True}))
+    assert t.told() is None
+    chunk = {**CHAT_ANSWER, "object": "chat.completion.chunk"}
+    says = {"index": 0, "delta": {"content": "yes"}, "finish_reason": "stop"}
+    t.stream(b"data: " + dump({**chunk, "choices": [says]}) + b"\n\n")
+    assert t.told() is None
+    t.stream(b"data: [DONE]\n\n")
+    t.stream(b"")
+    whole = Translator("anthropic_messages", "openai_chat", "gpt-x")
+    whole.request(dump(MESSAGES_REQUEST))
+    assert t.told() == json.loads(whole.response(dump(CHAT_ANSWER)))
+
+
+@pytest.mark.parametrize(
+    "client, first, then",
+    [
+        ("anthropic_messages", b": keepalive\n\n", b'event: ping\ndata: {"type":"ping"}\n\n'),
+        ("openai_chat", b": keepalive\n\n", b": keepalive\n\n"),
+        ("openai_responses", b": keepalive\n\n", b": keepalive\n\n"),
+    ],
+)
+def test_a_ping_in_a_stream_that_is_passed_on(client: Any, first: bytes, then: bytes) -> None:
+    """Before its first event only a comment is possible."""
+    t = Translator(client, client)
+    field = "input" if client == "openai_responses" else "messages"
+    asked = {"model": "m", "max_tokens": 9, field: [{"role": "user", "content": "x"}]}
+    t.request(dump({**asked, "stream": True}))
+    assert t.ping() == [first]
+    event = {"type": "message_start", "message": {"id": "msg_1", "role": "assistant"}}
+    chunk = {**CHAT_ANSWER, "object": "chat.completion.chunk", "choices": []}
+    begun = {"type": "response.created", "sequence_number": 0, "response": {"id": "resp_1"}}
+    said = {"anthropic_messages": event, "openai_chat": chunk, "openai_responses": begun}[client]
+    name = f"event: {said['type']}\n" if "type" in said else ""
+    t.stream(name.encode() + b"data: " + dump(said) + b"\n\n")
+    assert t.ping() == [then]
+
+
 def test_without_a_model_of_its_own_the_upstream_gets_the_clients() -> None:
     t = Translator("anthropic_messages", "openai_chat")
     assert json.loads(t.request(dump(MESSAGES_REQUEST)))["model"] == "claude-x"
