@@ -44,7 +44,7 @@ def _whole(body: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_hardly_a_request_is_undercounted(protocol: Protocol) -> None:
+def test_trap_51_hardly_a_request_is_undercounted(protocol: Protocol) -> None:
     found = counted(protocol)
     enough = sum(estimate >= truth for _, estimate, truth in found)
     assert len(found) > 100 and enough >= 0.95 * len(found)

@@ -129,7 +129,7 @@ def test_a_model_is_tried_again_by_one_request() -> None:
     assert pick(router, now=303, model="gemini") == "c"
 
 
-def test_other_operations_have_a_health_of_their_own() -> None:
+def test_trap_14_other_operations_have_a_health_of_their_own() -> None:
     router = routed("a b")
     told = router.record(target(router, "a"), LIMITED, 0, operation="count_tokens")
     assert told == [Unhealthy("a for 'count_tokens'", LIMIT, 300)]
@@ -172,7 +172,7 @@ def test_it_stays_where_it_went_after_a_failure() -> None:
     assert [pick(router, conversation=name) for name in ("one", "two")] == ["b", "a"]
 
 
-def test_it_moves_on_when_that_is_not_usable() -> None:
+def test_trap_15_it_moves_on_when_that_is_not_usable() -> None:
     router = routed("a b c", "sticky: true")
     pick(router, conversation="one")
     fail(router, "a")
@@ -327,7 +327,7 @@ def test_status_holds_no_key() -> None:
 # Reload
 
 
-def test_a_reload_keeps_keys_counts_conversations_and_what_a_person_said() -> None:
+def test_trap_16_a_reload_keeps_keys_counts_conversations_and_what_a_person_said() -> None:
     old = routed("p a b", "sticky: true")
     fail(old, "p#1")
     old.begin(target(old, "b"), 0)

@@ -174,7 +174,9 @@ TURN = st.tuples(st.integers(0, 5), st.lists(st.text(max_size=3), max_size=2), s
 
 
 @given(turns=st.lists(TURN, max_size=6))
-def test_a_conversation_by_id_says_what_one_that_repeats_everything_says(turns: list[Any]) -> None:
+def test_trap_40_a_conversation_by_id_says_what_one_that_repeats_everything_says(
+    turns: list[Any],
+) -> None:
     """Whichever earlier answer each turn continues."""
     kept, histories = Store(BOUNDS), list[tuple[str | None, list[Any]]]([(None, [])])
     for n, (choice, said, answer) in enumerate(turns):

@@ -108,7 +108,7 @@ STREAM_FAULTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", ["messages", "chat"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_the_backup_answers_the_same_request(
+def test_trap_1_the_backup_answers_the_same_request(
     sim: Simulator, start_proxy: Start, stream: bool, name: str
 ) -> None:
     faults = {**FAULTS, **(STREAM_FAULTS if stream else {})}
@@ -215,7 +215,9 @@ def test_a_400_about_money_is_the_accounts(sim: Simulator, start_proxy: Start) -
     assert ask(proxy, stream=True) == "well"
 
 
-def test_when_all_fail_the_most_useful_error_comes_back(sim: Simulator, start_proxy: Start) -> None:
+def test_trap_10_when_all_fail_the_most_useful_error_comes_back(
+    sim: Simulator, start_proxy: Start
+) -> None:
     proxy = start_proxy(config(sim, "a-chat", "b-messages", "c-chat"), *REVERSE)
     sim.fault("a-chat", FAULTS["dropped"])
     limited = {
@@ -316,7 +318,7 @@ def test_an_early_stream_that_nobody_answers_ends_with_the_dialects_error(
     assert "message_stop" not in answer.text
 
 
-def test_an_app_that_hangs_up_ends_the_attempt_under_way(
+def test_trap_17_an_app_that_hangs_up_ends_the_attempt_under_way(
     sim: Simulator, start_proxy: Start
 ) -> None:
     proxy = start_proxy(config(sim, first_byte_timeout="30s"), *REVERSE)
