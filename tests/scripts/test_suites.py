@@ -45,7 +45,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def run(root: Path, *arguments: str, examples: int = 50, rest: str = "") -> tuple[int, str]:
+def run(root: Path, *arguments: str, examples: int = 30, rest: str = "") -> tuple[int, str]:
     text = TESTS.format(examples=examples, rest=rest)
     (root / "tests" / "test_small.py").write_text(text, encoding="utf-8")
     keep = {key: value for key, value in os.environ.items() if not key.startswith("LLM_BRIDGE")}
@@ -65,11 +65,11 @@ def run(root: Path, *arguments: str, examples: int = 50, rest: str = "") -> tupl
 @pytest.mark.parametrize(
     "arguments, examples, expected",
     [
-        pytest.param(["tests"], 50, "plain law", id="plainly: all but the slow suites"),
-        pytest.param(["--faults"], 50, "faults", id="one slow suite"),
-        pytest.param(["--faults", "tests", "--apps"], 50, "faults apps", id="two slow suites"),
+        pytest.param(["tests"], 30, "plain law", id="plainly: all but the slow suites"),
+        pytest.param(["--faults"], 30, "faults", id="one slow suite"),
+        pytest.param(["--faults", "tests", "--apps"], 30, "faults apps", id="two slow suites"),
         pytest.param(["--long"], 2000, "law long", id="long: also every law, with more examples"),
-        pytest.param(["-m", "apps"], 50, "apps", id="what is said to pytest"),
+        pytest.param(["-m", "apps"], 30, "apps", id="what is said to pytest"),
     ],
 )
 def test_a_call_runs(root: Path, arguments: list[str], examples: int, expected: str) -> None:
