@@ -251,7 +251,7 @@ def what_recovered_is_used_again(days: Days, interval: float) -> None:
 
 def a_failing_upstream_is_left_alone(days: Days, probes: bool) -> None:
     """Where another one is well: as many as it takes to notice, and one for each cooldown."""
-    failover = days.router._failover
+    failover = parse(CONFIG % 0, "config.yaml", {}).failover
     for name, upstream in days.upstreams.items():
         for spell in (spell for spell in upstream.spells if spell.share == 1):
             asked = [
