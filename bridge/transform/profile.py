@@ -33,7 +33,12 @@ def matches(model: str, patterns: Models) -> bool:
 class Profile:
     """Flags of one upstream, grouped by the protocol that reads them."""
 
-    # any protocol
+    # any protocol; the first three hold for an app of the same protocol too, on its way elsewhere
+    refused_fields: tuple[
+        str, ...
+    ] = ()  # that are left out: store, reasoning.summary, tools.strict
+    renamed_fields: tuple[tuple[str, str], ...] = ()  # (ours, theirs), of the whole body
+    renamed_roles: tuple[tuple[str, str], ...] = ()  # (ours, theirs)
     efforts: tuple[str, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
     sampling: Models = ALL  # models that take temperature, top_p, top_k
     reasoning: Models = ALL  # models that take an effort
@@ -261,6 +266,14 @@ def _flag(name: str, value: Any) -> Any:
         )
         allowed = "a mapping of model globs to numbers above 0"
         return tuple(value.items()) if ok else _bad(name, value, allowed)
+    if name in ("renamed_fields", "renamed_roles"):
+        ok = isinstance(value, Mapping) and all(
+            isinstance(word, str) for pair in value.items() for word in pair
+        )
+        return tuple(value.items()) if ok else _bad(name, value, "a mapping of names to names")
+    if name == "refused_fields":
+        ok = isinstance(value, list) and all(isinstance(path, str) for path in value)
+        return tuple(value) if ok else _bad(name, value, "a list of fields")
     if name == "efforts":
         ok = isinstance(value, list) and all(level in LEVELS for level in value)
         return tuple(value) if ok else _bad(name, value, f"a list of {', '.join(LEVELS)}")

@@ -1,4 +1,4 @@
-"""The benchmark: the rows, the three targets in turn, the table.
+"""The benchmark: the rows, the targets in turn, the tables.
 
 Processor time is what is compared, not time on the clock, and the targets take turns in small
 batches: what else runs on the machine then disturbs all of them alike.
@@ -10,12 +10,12 @@ import pstats
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from scripts._processes import Failed
 
-from .results import COLUMNS, Result, table
+from .results import Result, tables
 from .rows import ROWS, Row, prove
 from .targets import Target, running
 
@@ -29,17 +29,17 @@ def quick(rounds: int) -> int:
 
 def measure(row: Row, targets: Mapping[str, Target], rounds: int) -> Result:
     """The targets take turns, each round another one first."""
-    samples: dict[str, list[float]] = {name: [] for name in COLUMNS}
+    samples: dict[str, list[float]] = {name: [] for name in row.targets}
     for number in range(rounds):
-        first = number % len(COLUMNS)
-        for name in COLUMNS[first:] + COLUMNS[:first]:
+        first = number % len(row.targets)
+        for name in row.targets[first:] + row.targets[:first]:
             samples[name].append(row.load.sample(targets[name]))
     return Result(row.name, row.unit, row.bar, samples, row.typical)
 
 
-def bench(rows: Iterable[Row], folder: Path, *, roughly: bool) -> list[Result]:
+def bench(rows: Collection[Row], folder: Path, *, roughly: bool) -> list[Result]:
     results = []
-    with running(folder) as targets:
+    with running(folder, {"bridge"}.union(*(row.targets for row in rows))) as targets:
         prove(targets)
         for row in rows:
             say(f"measuring: {row.name}")
@@ -54,7 +54,7 @@ def bench(rows: Iterable[Row], folder: Path, *, roughly: bool) -> list[Result]:
 
 def profile(row: Row, folder: Path) -> None:
     """Print the functions that the bridge spends its time in while it does the work of `row`."""
-    with running(folder, folder / "profile") as targets:
+    with running(folder, ["bridge"], folder / "profile") as targets:
         prove(targets)
         say(f"profiling: {row.name}")
         row.load.sample(targets["bridge"])  # what only the first time takes
@@ -101,7 +101,7 @@ def main() -> int:
     except (Failed, OSError, ValueError) as error:
         say(f"The benchmark failed: {error}")
         return 1
-    print(f"{os.cpu_count()} cores, loopback; processor time of the proxy\n\n{table(results)}")
+    print(f"{os.cpu_count()} cores, loopback; processor time of the proxy\n\n{tables(results)}")
     return int(options.check and not all(result.ok for result in results))
 
 

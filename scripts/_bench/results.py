@@ -1,4 +1,5 @@
-"""What was measured, set against the plain proxy and the bar; and the table of it. No processes.
+"""What was measured, set against what it is compared with and the bar; and the table of it.
+No processes.
 
 Hard part: on a busy machine the same work takes up to twice as long, and never less than on a quiet
 one. So of many small samples the low ones tell.
@@ -6,24 +7,24 @@ one. So of many small samples the low ones tell.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from statistics import fmean
 from typing import Literal
 
-COLUMNS = ("direct", "plain", "bridge")
-HEADER = ("row", "unit", *COLUMNS, "to plain", "bar", "")
+TWIN = "twin"
 
 type Samples = Mapping[str, Sequence[float]]  # by target
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """How far the bridge may be from the plain proxy: `x` times it, or `+` units above it."""
+    """How far the bridge may be from the other proxy: `x` times it, or `+` units above it."""
 
     kind: Literal["x", "+"]
     limit: float
 
-    def distance(self, plain: float, bridge: float) -> float:
-        return bridge / plain if self.kind == "x" else bridge - plain
+    def distance(self, other: float, bridge: float) -> float:
+        return bridge / other if self.kind == "x" else bridge - other
 
     def text(self, value: float, unit: str) -> str:
         return f"x {value:.2f}" if self.kind == "x" else f"{value:+.1f} {unit}"
@@ -36,7 +37,11 @@ def low(samples: Sequence[float]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The samples of one row; `typical` says which of them stands for all."""
+    """The samples of one row; `typical` says which of them stands for all.
+
+    The last target is judged, against the one before it. Of that there may be a `twin`: how far the
+    two are apart is noise.
+    """
 
     name: str
     unit: str
@@ -52,8 +57,19 @@ class Result:
         return replace(self, samples=samples)
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(self.samples)
+
+    @property
     def distance(self) -> float:
-        return self.bar.distance(self.value("plain"), self.value("bridge"))
+        *_, other, judged = self.targets
+        return self.bar.distance(self.value(other), self.value(judged))
+
+    @property
+    def noise(self) -> float | None:
+        if TWIN not in self.samples:
+            return None
+        return self.bar.distance(*sorted(map(self.value, self.targets[:2])))
 
     @property
     def ok(self) -> bool:
@@ -67,17 +83,27 @@ def growth(marks: Sequence[float]) -> float:
     return fmean(sorted(steps[-fifth:])[: fifth // 2]) / fmean(sorted(steps[:fifth])[: fifth // 2])
 
 
-def table(results: Iterable[Result]) -> str:
-    lines = [HEADER, *map(_cells, results)]
+def tables(results: Iterable[Result]) -> str:
+    """One for each choice of targets."""
+    return "\n\n".join(_table(list(group)) for _, group in groupby(results, lambda r: r.targets))
+
+
+def _table(results: list[Result]) -> str:
+    lines = [_header(results[0]), *map(_cells, results)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(_line(cells, widths) for cells in lines)
 
 
+def _header(result: Result) -> tuple[str, ...]:
+    noise = () if result.noise is None else ("noise",)
+    return ("row", "unit", *result.targets, *noise, f"to {result.targets[-2]}", "bar", "")
+
+
 def _cells(result: Result) -> tuple[str, ...]:
-    values = (f"{result.value(target):.2f}" for target in COLUMNS)
-    distance = result.bar.text(result.distance, result.unit)
-    bar = result.bar.text(result.bar.limit, result.unit)
-    return (result.name, result.unit, *values, distance, bar, "ok" if result.ok else "BROKEN")
+    values = (f"{result.value(target):.2f}" for target in result.targets)
+    distances = (d for d in (result.noise, result.distance, result.bar.limit) if d is not None)
+    told = (result.bar.text(distance, result.unit) for distance in distances)
+    return (result.name, result.unit, *values, *told, "ok" if result.ok else "BROKEN")
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -25,7 +25,9 @@ OPEN_STREAMS = 100
 
 OURS = request("POST", MESSAGES, bodies.messages("to-chat", HELLO))
 SAME = request("POST", MESSAGES, bodies.messages("same", HELLO))
+IDLE = request("POST", MESSAGES, bodies.messages("idle", HELLO))
 AGENT = request("POST", MESSAGES, bodies.agent("to-chat"))
+IDLE_AGENT = request("POST", MESSAGES, bodies.agent("idle"))
 NOT_OURS = request("GET", "/elsewhere/v1/files?limit=20")
 NOT_FOUND = 404  # the simulator's answer to it, as short as any
 
@@ -52,6 +54,7 @@ class Row:
     load: Load
     rounds: int = 1
     typical: Callable[[Sequence[float]], float] = low
+    targets: tuple[str, ...] = ("direct", "plain", "bridge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,27 +161,38 @@ def _expect(target: Target, answer: Answer, status: int, events: int = 0) -> Non
         raise Failed(f"{target.name} gave {answer}; {wanted} were expected")
 
 
-PROOF = {OURS: "/v1/chat/completions", SAME: MESSAGES, chat_stream("to-messages", 5): MESSAGES}
+REDIRECTED = {IDLE: f"/idle{MESSAGES}"}
+TRANSLATED = {OURS: "/v1/chat/completions", SAME: MESSAGES, chat_stream("to-messages", 5): MESSAGES}
+PROOF = {"twin": REDIRECTED, "redirect": REDIRECTED, "bridge": {**TRANSLATED, **REDIRECTED}}
 
 
 def prove(targets: Mapping[str, Target]) -> None:
-    """Failed unless the bridge does what it is there for: to hand calls on as they are is cheap."""
-    with _connected(targets["bridge"]) as connection:
-        for wire in PROOF:
-            _expect(targets["bridge"], connection.ask(wire), 200)
-    with closing(HTTPConnection("127.0.0.1", targets["direct"].port)) as simulator:
+    """Failed unless each does what it is there for: to hand calls on as they are is cheap."""
+    for name in [name for name in PROOF if name in targets]:
+        with _connected(targets[name]) as connection:
+            for wire in PROOF[name]:
+                _expect(targets[name], connection.ask(wire), 200)
+        paths, wanted = _paths_of_calls(targets["direct"]), list(PROOF[name].values())
+        if paths[-len(wanted) :] != wanted:
+            raise Failed(f"the calls through the {name} went to {paths[-len(wanted) :]}")
+
+
+def _paths_of_calls(direct: Target) -> list[str]:
+    """Where in the simulator they came in."""
+    with closing(HTTPConnection("127.0.0.1", direct.port)) as simulator:
         simulator.request("GET", "/_sim/requests")
-        paths = [seen["path"] for seen in json.load(simulator.getresponse())]
-    if paths[1:] != list(PROOF.values()):
-        raise Failed(f"the calls through the bridge went to {paths[1:]}")
+        seen = json.load(simulator.getresponse())
+    return [request["path"] for request in seen if request["method"] == "POST"]
 
 
 BURST = messages_stream("to-chat", EVENTS)
 TO_CHAT = messages_stream("to-chat-paced", EVENTS)
 TO_MESSAGES = chat_stream("to-messages-paced", EVENTS)
 SAME_STREAM = messages_stream("same-paced", EVENTS)
+IDLE_STREAM = messages_stream("idle-paced", EVENTS)
 STALLED = messages_stream("to-chat-stalled", EVENTS)
 LONG = messages_stream("to-chat-paced", MANY_EVENTS)
+REDIRECT = ("twin", "redirect", "bridge")
 
 ROWS = (
     Row("memory at rest", "MB", Bar("+", 20), Rest()),
@@ -192,4 +206,7 @@ ROWS = (
     Row("event of a burst, translated", "µs", Bar("x", 2.0), Events(BURST), 40),
     Row("late event to early event", "x", Bar("x", 1.3), LateEvents(LONG), 3, median),
     Row("request that is not ours", "ms", Bar("x", 1.05), Requests(NOT_OURS, 10, NOT_FOUND), 200),
+    Row("healthy primary, small request", "ms", Bar("x", 1.3), Requests(IDLE, 10), 80, low, REDIRECT),
+    Row("healthy primary, agent request", "ms", Bar("x", 1.3), Requests(IDLE_AGENT, 3), 40, low, REDIRECT),
+    Row("healthy primary, event", "µs", Bar("x", 1.3), Events(IDLE_STREAM), 20, low, REDIRECT),
 )

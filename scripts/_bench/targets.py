@@ -1,32 +1,42 @@
-"""The three ways to the simulator, each a process of its own, and what they take.
+"""The ways to the simulator, each a process of its own, and what they take.
 
 `direct` is the simulator itself; `plain` a mitmdump that hands everything on as it comes; `bridge`
 the same mitmdump with the addon. Which upstream the bridge chooses the model's name decides.
+`redirect` is a mitmdump with a few lines of Python that send all to one upstream, and `twin` the
+same once more.
 """
 
 import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts._processes import Child, Failed, Proxy, tool
 
-PROXIES = ("plain", "bridge")
+PROXIES = ("plain", "twin", "redirect", "bridge")
 PACE = 0.001  # seconds between events
 STALL_AFTER = 20  # events
 
 # The name of a model says what becomes of the request: <route>, <route>-paced, <route>-stalled.
+REDIRECT = Path(__file__).with_name("redirect.py")
+
 FAULTS = [
     {"fault": {"kind": "slow", "between": PACE}, "match": {"model": "*-paced"}},
     {"fault": {"kind": "stall", "after": STALL_AFTER}, "match": {"model": "*-stalled"}},
 ]
-SCRIPT = {"faults": [{"upstream": "default", "count": None, **fault} for fault in FAULTS]}
-ROUTES = (("to-chat*", "chat"), ("to-messages*", "messages"), ("same*", "messages"))
-OPTIONS = ("--set", "stream_large_bodies=1", "--set", "flow_detail=0")
+SCRIPT = {"faults": [{"upstream": "*", "count": None, **fault} for fault in FAULTS]}
+ROUTES = (
+    ("to-chat*", ["chat"]),
+    ("to-messages*", ["messages"]),
+    ("same*", ["messages"]),
+    ("idle*", ["idle", "spare"]),
+)
+QUIET = ("--set", "flow_detail=0")
+STREAMING = ("--set", "stream_large_bodies=1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +69,13 @@ class Target:
 
 
 @contextmanager
-def running(folder: Path, profile: Path | None = None) -> Iterator[dict[str, Target]]:
-    """By name; with `profile` the bridge writes there, as it ends, where its time went."""
+def running(
+    folder: Path, names: Collection[str], profile: Path | None = None
+) -> Iterator[dict[str, Target]]:
+    """The simulator, and those of `names`, by name.
+
+    With `profile` the bridge writes there, as it ends, where its time went.
+    """
     if not sys.platform.startswith("linux"):
         raise Failed("The benchmark reads what processes use from Linux's /proc.")
     (folder / "script.json").write_text(json.dumps(SCRIPT), encoding="utf-8")
@@ -71,15 +86,19 @@ def running(folder: Path, profile: Path | None = None) -> Iterator[dict[str, Tar
         port = int(simulator.wait_for(r"listening on http://.*:(\d+)")[1])
         (folder / "config.yaml").write_text(json.dumps(_config(port)), encoding="utf-8")
         targets = {"direct": Target("direct", simulator.pid, port)}
-        for name in PROXIES:
+        for name in [name for name in PROXIES if name in names]:
             proxy = stack.enter_context(_proxy(name, folder, port, profile)).ready()
             targets[name] = Target(name, proxy.pid, proxy.port)
         yield targets
 
 
 def _proxy(name: str, folder: Path, port: int, profile: Path | None) -> Proxy:
-    options = ["--mode", f"reverse:http://127.0.0.1:{port}", *OPTIONS]
+    options = ["--mode", f"reverse:http://127.0.0.1:{port}", *QUIET]
     command = tool("mitmdump")
+    if name in ("twin", "redirect"):
+        options += ["-s", str(REDIRECT), "--set", f"redirect_to=http://127.0.0.1:{port}/idle"]
+    else:
+        options += STREAMING
     if name == "bridge":
         options += ["-s", "addon.py", "--set", f"bridge_config={folder}/config.yaml"]
         if profile:
@@ -94,6 +113,8 @@ def _config(port: int) -> object:
         "upstreams": {
             "chat": {"protocol": "openai_chat", "url": f"{url}/v1", "api_key": "bench"},
             "messages": {"protocol": "anthropic_messages", "url": url, "api_key": "bench"},
+            "idle": {"protocol": "anthropic_messages", "url": f"{url}/idle", "api_key": "bench"},
+            "spare": {"protocol": "openai_chat", "url": f"{url}/spare/v1", "api_key": "bench"},
         },
-        "routes": [{"match": {"model": m}, "upstreams": [name]} for m, name in ROUTES],
+        "routes": [{"match": {"model": m}, "upstreams": names} for m, names in ROUTES],
     }
