@@ -8,15 +8,18 @@ is seconds since the epoch.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from math import ceil, inf
+from dataclasses import replace
+from math import inf
 from typing import Protocol as Interface
 
+from .attempt import EVENT_STREAM, JSON, Attempt, Failed
 from .call import Call
 from .config import Failover
+from .ending import after, best, marked
 from .health import Answered, Cancelled, ConnectionFailed, Outcome
 from .ledger import Ledger
 from .outgoing import Outgoing, outgoing
+from .repairs import Fit, Repairs
 from .routing import Choice, Router, Target, is_failure
 from .steps import AGAIN, WAIT, Done, Reply, Say, Step
 from .store import Store
@@ -25,37 +28,16 @@ from .transform import CODES, Error, TransformError, Translator, encode_refusal
 from .transform.errors import decode_error
 from .transform.headers import (
     Headers,
-    response_headers,
     retry_after,
-    same_protocol_response_headers,
 )
-from .transform.json_text import Json, dumps
-from .transform.model import ErrorKind
-from .transform.profile import Profile
+from .transform.json_text import Json, dumps, loads
 from .upstream import Upstream
 
 MAX_ROUNDS = 5  # of an upstream that pauses to be continued
 # Seconds of reasoning, or of a call in progress, after which the app gets it: no more failover.
 PROVISIONAL = 10.0
-EVENT_STREAM, JSON = "text/event-stream", "application/json"
-FRAMING: dict[str, Headers] = {
-    EVENT_STREAM: [("cache-control", "no-cache"), ("x-accel-buffering", "no")],
-    JSON: [],
-}
 FRAMED = ("content-type", "content-length")
 ACTIONABLE = ("committed", "finished")  # phases in which there is content
-# When everybody failed: whose error says most to the app, the most useful first.
-USEFUL: tuple[ErrorKind, ...] = (
-    "rate_limit",
-    "overloaded",
-    "server",
-    "timeout",
-    "billing",
-    "model_not_found",
-    "permission",
-    "authentication",
-)
-COMES_BACK: tuple[ErrorKind, ...] = ("rate_limit", "overloaded")  # with time
 
 
 class Circuit(Interface):
@@ -78,40 +60,12 @@ class Circuit(Interface):
     ) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """An attempt that came to nothing: what was sent, what came, and how that reads for the app.
-
-    `reply` None: nothing came.
-    """
-
-    label: str
-    sent: Outgoing | None  # None: it never came to that
-    error: Error
-    status: int
-    headers: Headers
-    body: bytes
-    reply: Reply | None
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """The one under way."""
-
-    target: Target
-    sent: Outgoing
-    started: float
-    heard: float  # the upstream's last data
-    status: int = 0
-    headers: Headers = field(default_factory=list)
-    began: float | None = None  # the first part of an answer
-
-
 class Exchange:
     """The life of one call.
 
     `circuit` is told of each attempt at an upstream. `key` seals opaque state, `ledger`
-    keeps it for apps that drop it, `store` the answers that apps may name later. `resends` False:
+    keeps it for apps that drop it, `store` the answers that apps may name later, `repairs` what
+    upstreams turned out to refuse. `resends` False:
     there is one attempt and no more, for a driver that cannot try another upstream. `shape` makes
     of a whole answer what the app asked for, where that is something else. `notes_header`: the app
     is told the codes of what was lost, as far as they are known with the headers.
@@ -130,6 +84,7 @@ class Exchange:
         notes_header: bool = False,
         ledger: Ledger | None = None,
         store: Store | None = None,
+        repairs: Repairs | None = None,
         resends: bool = True,
         shape: Callable[[Reply], Reply] | None = None,
         now: float,
@@ -137,6 +92,7 @@ class Exchange:
         self.call, self.route = call, choice.route
         self._router, self._failover, self._circuit = router, failover, circuit
         self._key, self._ledger, self._store = key, ledger, store
+        self._repairs = repairs or Repairs()
         self._resends, self._shape, self._notes_header = resends, shape, notes_header
         self._strict = strict if choice.route.strict is None else choice.route.strict
         idle = Translator(call.protocol, call.protocol, now=now)
@@ -146,10 +102,10 @@ class Exchange:
         self.ending: Step | None = None  # what the app gets where no attempt is left
         self._tried: list[Target] = []
         self._refused: TransformError | None = None
-        self._attempt: _Attempt | None = None
+        self._attempt: Attempt | None = None
         self._told: Json = None  # the request with all that it names, where that is kept
         self._remembered = False
-        self._unbound = False  # the attempt that failed is to be made again, without what failed
+        self._cure: Fit | None = None  # by which the attempt that failed is to be made again
         self._rounds = 0
         self._held: list[bytes] = []
         self._begun = False  # the app has the head of a stream
@@ -169,7 +125,7 @@ class Exchange:
         """
         if self.call.fault is not None:
             raise self.call.fault
-        if self.translator.paused or self._unbound:
+        if self.translator.paused or self._cure:
             return self._under_way.target
         limit = self._failover.max_attempts if self._resends else 1
         late = now - self.trace.started > self._failover.max_time
@@ -184,21 +140,24 @@ class Exchange:
         TransformError for a call that is malformed.
         """
         if self.translator.paused:
-            return self._begin(target, self.translator.continuation(), now)
+            return self._begin(target, self.translator.continuation(), self._under_way.fit, now)
         upstream = target.upstream
-        self._tried.append(target)
+        if target not in self._tried:
+            self._tried.append(target)
+        fit, self._cure = self._cure or self._repairs.fit(upstream, self.call), None
         self._held, self._rounds = [], 0
         self.trace.upstream = upstream
         self.trace.translator = Translator(
             self.call.protocol,
             upstream.protocol,
             upstream.model_for(self.call.model),
-            self._profile(upstream),
-            upstream_id=upstream.name,
+            fit.made(),
+            upstream_id=fit.owner(upstream),
             key=self._key,
             now=now,
             ledger=self._ledger.at(now) if self._ledger else None,
             own_host=self.call.addresses(upstream),
+            notes=fit.notes,
         )
         try:
             body = self._request(upstream, now)
@@ -210,36 +169,7 @@ class Exchange:
                 raise
             self._refused = self._refused or error
             return None
-        return self._begin(target, body, now)
-
-    def _profile(self, upstream: Upstream) -> Profile:
-        """The upstream's, but for a conversation that its thinking did not fit once."""
-        again, self._unbound = self._unbound, False
-        foreign = upstream.protocol == "anthropic_messages" != self.call.protocol
-        if not (again or (foreign and self._ledger_knows_unbound)):
-            return upstream.profile
-        return replace(upstream.profile, drop_unbound=True)
-
-    @property
-    def _ledger_knows_unbound(self) -> bool:
-        return self._ledger is not None and self._ledger.is_unbound(self.call.conversation)
-
-    def _is_unbound(self, error: Error) -> bool:
-        """Thinking in the history that this upstream made and does not accept any more.
-
-        An app that speaks the protocol itself can mend that, and has to know it; for all others it
-        is asked to be dropped, once, and from then on in this conversation.
-        """
-        upstream = self._under_way.target.upstream
-        foreign = upstream.protocol == "anthropic_messages" != self.call.protocol
-        asked = "thinking-binding-controls" in ",".join(self.translator.betas)
-        if not foreign or asked or "bound to a different" not in error.message:
-            return False
-        if self._ledger is not None:
-            self._ledger.note_unbound(self.call.conversation)
-        self._tried.pop()
-        self._unbound = True
-        return True
+        return self._begin(target, body, fit, now)
 
     def _request(self, upstream: Upstream, now: float) -> bytes:
         """The request as the app sent it, with all in it that it only named, if that is here."""
@@ -258,7 +188,7 @@ class Exchange:
         """Whether the app may name the answer later, as it may where it does not say."""
         return self._told is not None and self.call.parsed.get("store") is not False
 
-    def _begin(self, target: Target, body: bytes, now: float) -> Outgoing:
+    def _begin(self, target: Target, body: bytes, fit: Fit, now: float) -> Outgoing:
         self._rounds += 1
         self.translator.continues = self._resends and self._rounds < MAX_ROUNDS
         self.trace.begin(target.label, now)
@@ -266,7 +196,7 @@ class Exchange:
             self.trace.bodies.upstream_request.add(body)
         translator = self.translator
         sent = outgoing(self.call, target, translator.path, body, translator.betas)
-        self._attempt = _Attempt(target, sent, now, now)
+        self._attempt = Attempt(target, sent, fit, now, now)
         self._circuit.begin(target, now, model=self.call.model)
         return sent
 
@@ -297,9 +227,7 @@ class Exchange:
         attempt.status, attempt.headers, attempt.heard = status, headers, now
         self.trace.attempts[-1].status = status
         self.trace.timing.first_byte = now - self.trace.started
-        types = [value.lower() for name, value in headers if name.lower() == "content-type"]
-        is_json = any("json" in value for value in types)
-        streams = 200 <= status < 300 and self.call.wants_stream and not is_json
+        streams = 200 <= status < 300 and self.call.wants_stream and not attempt.is_json
         if streams and not self._resends:
             self._begun = self._committed = True
         return streams
@@ -368,7 +296,7 @@ class Exchange:
         self.trace.bodies.upstream_response.add(body)
         if attempt.status >= 300:
             error = decode_error(attempt.status, body)
-            request_id = error.request_id or _request_id(attempt.headers)
+            request_id = error.request_id or attempt.request_id
             status, out = translator.error(attempt.status, body, request_id)
         else:
             out = translator.response(body, as_stream=self.call.wants_stream)
@@ -388,15 +316,7 @@ class Exchange:
 
     def lost(self, reason: str, now: float, *, outcome: str = "") -> Step:
         """The upstream cannot be reached, its connection is gone, or it was silent too long."""
-        attempt = self._under_way
-        name = attempt.target.upstream.name
-        if outcome == "timeout":
-            error = Error("timeout", f"bridge: {name}: {reason}", 504, code="timeout")
-        elif attempt.status:
-            error = Error("server", f"bridge: {name} broke off its answer: {reason}", 502)
-        else:
-            message = f"bridge: {name} did not answer: {reason}"
-            error = Error("server", message, 502, code="upstream_unreachable")
+        error = self._under_way.broken(reason, outcome)
         if not self._committed:
             return self._fail(error, now, connection=reason)
         # What has come may be the whole answer, whose last words are the decoder's to judge.
@@ -423,14 +343,23 @@ class Exchange:
         if reply is None and attempt.status:
             status, told = encode_refusal(self.call.protocol, error)
             reply = Reply(status, self._reply_headers(JSON, now), told)
-        unbound = self._is_unbound(error)
-        if not (connection or unbound or is_failure(error, attempt.target, self._failover)):
+        if not connection:
+            self._cure = self._cured(error)
+        if not (connection or self._cure or is_failure(error, attempt.target, self._failover)):
             return self._end_with(error, reply, now)
         body = body or self.trace.bodies.upstream_response.content()
         label = attempt.target.label
         sent = attempt.sent, error, attempt.status, attempt.headers, body, reply
         self.failed.append(Failed(label, *sent))
         return AGAIN
+
+    def _cured(self, error: Error) -> Fit | None:
+        """How the same upstream may take the request after all."""
+        attempt, upstream = self._under_way, self._under_way.target.upstream
+        if not self._resends or not 400 <= error.status < 500:
+            return None
+        body = loads(attempt.sent.body)
+        return self._repairs.cured(attempt.fit, error, upstream, self.call, body)
 
     def _end_attempt(
         self, outcome: str, now: float, error: Error | None = None, *, connection: str = ""
@@ -445,15 +374,18 @@ class Exchange:
             self._tell(Answered(status, retry_after(attempt.headers, now), error.kind), now)
         else:
             self._tell(Answered(attempt.status), now)
+            if attempt.fit.repairs:
+                self._repairs.learn(attempt.fit, attempt.target.upstream, self.call)
 
     def _remember(self, now: float) -> None:
         """Before the app has all of an answer, for its next request may come at once."""
         if self._remembered:
             return
         self._remembered = True
-        translator, upstream = self.translator, self._under_way.target.upstream
+        attempt, translator = self._under_way, self.translator
         if self._ledger is not None:
-            self._ledger.record(translator.turn, translator.states, upstream.name, now)
+            owner = attempt.fit.owner(attempt.target.upstream)
+            self._ledger.record(translator.turn, translator.states, owner, now)
         if self._store is not None and self._keeps and (answer := translator.told()) is not None:
             self._store.record(answer, self._told.get("input"), now)
 
@@ -486,8 +418,8 @@ class Exchange:
         if not self.failed:
             assert self._refused is not None  # every upstream was picked once
             return self.refuse(self._refused, now)
-        best = min(self.failed, key=_usefulness)
-        self.ending = self._end_with(best.error, best.reply, now)
+        told = best(self.failed)
+        self.ending = self._end_with(told.error, told.reply, now)
         return self.ending
 
     @property
@@ -498,10 +430,7 @@ class Exchange:
     def _end_with(self, error: Error, reply: Reply | None, now: float) -> Step:
         """`reply`: the error as its upstream's answer reads for the app, if there was one."""
         tries = self.trace.attempts
-        if len(tries) > 1:
-            told = ", ".join(f"{a.upstream} {a.status or a.outcome}" for a in tries)
-            message = f"{error.message} (bridge: after {len(tries)} attempts: {told})"
-            error = replace(error, message=message)
+        error = after(error, tries)
         if self._begun:
             dialect = Translator(self.call.protocol, self.call.protocol, now=now)
             return self._say(dialect.break_off(error), now, over=True)
@@ -510,17 +439,9 @@ class Exchange:
             headers = reply.headers if reply else []
             kept = [(n, v) for n, v in headers if n.lower() not in FRAMED]
             reply = Reply(status, [("content-type", JSON), *kept], body)
-        return self._reply(replace(reply, headers=self._marked(reply.headers, error, now)), now)
-
-    def _marked(self, headers: Headers, error: Error, now: float) -> Headers:
-        """How often it was tried, and an honest time to come back: when somebody is well again."""
-        tries = len(self.trace.attempts)
-        marks = [("x-bridge-attempts", str(tries))] if tries > 1 else []
-        seconds = ceil(self._router.recovery(self.route, now))
-        if error.kind in COMES_BACK and seconds and (tries > 1 or not _has(headers, "retry-after")):
-            headers = [(n, v) for n, v in headers if not n.lower().startswith("retry-after")]
-            marks.append(("retry-after", str(seconds)))
-        return [*headers, *marks]
+        recovery = self._router.recovery(self.route, now)
+        headers = marked(reply.headers, error, len(tries), recovery)
+        return self._reply(replace(reply, headers=headers), now)
 
     def _reply(self, reply: Reply, now: float) -> Step:
         if self._shape is not None and reply.status < 300:
@@ -549,18 +470,10 @@ class Exchange:
 
     def _reply_headers(self, content_type: str, now: float) -> Headers:
         """The upstream's headers for the app, with an answer that is framed anew."""
-        attempt = self._under_way
-        upstream = attempt.target.upstream
-        if upstream.protocol == self.call.protocol:
-            kept = same_protocol_response_headers(attempt.headers)
-        else:
-            by_name = {name.lower(): value for name, value in attempt.headers}
-            kept = response_headers(by_name, self.call.protocol, upstream.protocol, now)
-        kept = [(name, value) for name, value in kept if name.lower() != "content-type"]
-        return [("content-type", content_type), *kept, *FRAMING[content_type]]
+        return self._under_way.headers_for(self.call.protocol, content_type, now)
 
     @property
-    def _under_way(self) -> _Attempt:
+    def _under_way(self) -> Attempt:
         assert self._attempt is not None
         return self._attempt
 
@@ -601,19 +514,3 @@ class Exchange:
         if self._begun and now >= self._spoken + self._failover.ping_interval:
             return self._say(self.translator.ping(), now)
         return WAIT
-
-
-def _usefulness(failed: Failed) -> int:
-    """Less is more; what an upstream told comes before what the bridge had to guess."""
-    kind = failed.error.kind
-    place = USEFUL.index(kind) if kind in USEFUL else len(USEFUL)
-    return place + (len(USEFUL) if failed.reply is None and not failed.status else 0)
-
-
-def _has(headers: Headers, wanted: str) -> bool:
-    return any(name.lower() == wanted for name, _ in headers)
-
-
-def _request_id(headers: Headers) -> str | None:
-    by_name = {name.lower(): value for name, value in headers}
-    return by_name.get("request-id") or by_name.get("x-request-id")

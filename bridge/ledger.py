@@ -11,8 +11,6 @@ from .bounded import Bounded, Bounds
 from .transform import Native, Turn
 from .transform.json_text import dumps, loads
 
-MAX_UNBOUND = 1_000  # conversations
-
 
 class Ledger:
     """Kept from one call to the next; `at` gives what a translator may ask at one moment."""
@@ -20,7 +18,6 @@ class Ledger:
     def __init__(self, bounds: Bounds) -> None:
         self._kept = Bounded(bounds)
         self._upstreams: set[str] = set()  # whose turns were recorded
-        self._unbound: dict[str, None] = {}
 
     @property
     def size(self) -> int:
@@ -42,15 +39,6 @@ class Ledger:
             self._kept.put(turn.keys, dumps(fields), now)
         for state in states:
             self._kept.put([_key_of(state)], upstream.encode(), now)
-
-    def note_unbound(self, conversation: str) -> None:
-        """An upstream's own thinking does not fit `conversation` any more."""
-        self._unbound[conversation] = None
-        if len(self._unbound) > MAX_UNBOUND:
-            del self._unbound[next(iter(self._unbound))]
-
-    def is_unbound(self, conversation: str) -> bool:
-        return conversation in self._unbound
 
     def at(self, now: float) -> "Moment":
         return Moment(self._kept, self._upstreams, now)

@@ -13,6 +13,7 @@ from bridge.config import parse
 from bridge.exchange import Exchange
 from bridge.health import Answered, Cancelled, ConnectionFailed, Outcome
 from bridge.ledger import Ledger
+from bridge.repairs import Repairs
 from bridge.routing import Router, Target
 from bridge.steps import AGAIN, WAIT, Done, Reply, Say, Step
 from bridge.transform import TransformError
@@ -626,7 +627,9 @@ SEARCH: list[Any] = [
 ]
 
 
-def pausing(ledger: Ledger | None = None, **fields: Any) -> Exchange:
+def pausing(
+    ledger: Ledger | None = None, repairs: Repairs | None = None, **fields: Any
+) -> Exchange:
     """An app that speaks Chat, and an upstream that speaks Messages."""
     parsed = parse(json.dumps({**CONFIG, "routes": [{"upstreams": ["own"]}]}), "c", {})
     ask = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
@@ -635,8 +638,8 @@ def pausing(ledger: Ledger | None = None, **fields: Any) -> Exchange:
     router = Router(parsed)
     choice = router.candidates(call.facts(router.asks), 100.0)
     assert choice
-    told = Told()
-    return Exchange(call, choice, router, parsed.failover, told, key=b"k", ledger=ledger, now=100.0)
+    state = {"ledger": ledger, "repairs": repairs}
+    return Exchange(call, choice, router, parsed.failover, Told(), key=b"k", now=100.0, **state)
 
 
 def turn(stop: str, *content: Any) -> bytes:
@@ -708,22 +711,138 @@ UNBOUND = {
 }
 
 
+def refused(made: Exchange, error: Any, now: float = 101.0) -> Step:
+    made.answered(400, JSON, now)
+    return made.whole(json.dumps({"error": error}).encode(), now)
+
+
+def sent_again(made: Exchange) -> dict[str, Any]:
+    """The next request to the same upstream."""
+    target = made.next_target(103.0)
+    assert target and target.label == "own"
+    sent = made.next_attempt(target, 103.0)
+    assert sent
+    return {**json.loads(sent.body), "betas": dict(sent.headers).get("anthropic-beta")}
+
+
 def test_thinking_of_another_conversation_is_dropped_and_that_is_remembered() -> None:
-    ledger = Ledger(Bounds(1 << 20, 60))
-    made = pausing(ledger, reasoning_effort="high")
+    repairs = Repairs()
+    made = pausing(repairs=repairs, reasoning_effort="high")
     begun(made)
-    made.answered(400, JSON, 101.0)
-    refused = json.dumps({"type": "error", "error": UNBOUND}).encode()
-    assert made.whole(refused, 102.0) == AGAIN
-    for again in (made, pausing(ledger, reasoning_effort="high")):
-        target = again.next_target(103.0)
-        assert target and target.label == "own"
-        sent = again.next_attempt(target, 103.0)
-        assert sent and ("anthropic-beta", "thinking-binding-controls-2026-08-01") in sent.headers
-        binding = json.loads(sent.body)["thinking"]["block_binding"]
-        assert binding == {"prefix_mismatch_behavior": "drop_block"}
-    made.answered(400, JSON, 104.0)
-    assert isinstance(made.whole(refused, 105.0), Done), "once"
+    assert refused(made, UNBOUND) == AGAIN
+    dropping = sent_again(made)
+    assert dropping["betas"] == "thinking-binding-controls-2026-08-01"
+    binding = dropping["thinking"]["block_binding"]
+    assert binding == {"prefix_mismatch_behavior": "drop_block"}
+    made.answered(200, JSON, 104.0)
+    assert isinstance(made.whole(turn("end_turn"), 105.0), Done)
+    later = pausing(repairs=repairs, reasoning_effort="high")
+    assert sent_again(later) == dropping
+
+
+def test_it_is_asked_for_once() -> None:
+    made = pausing(reasoning_effort="high")
+    begun(made)
+    assert refused(made, UNBOUND) == AGAIN
+    sent_again(made)
+    assert isinstance(refused(made, UNBOUND, 104.0), Done)
+
+
+# --- what an upstream turns out not to take
+
+NO_STOP = {
+    "type": "invalid_request_error",
+    "message": "stop_sequences: Extra inputs are not permitted",
+}
+
+
+def test_a_refused_option_is_left_out_once_and_from_then_on() -> None:
+    repairs = Repairs()
+    made = pausing(repairs=repairs, stop="x")
+    begun(made)
+    assert refused(made, NO_STOP) == AGAIN
+    assert "stop_sequences" not in sent_again(made)
+    made.answered(200, JSON, 104.0)
+    assert isinstance(made.whole(turn("end_turn"), 105.0), Done)
+    assert [a.status for a in made.trace.attempts] == [400, 200]
+    assert made.trace.codes == ["request_repaired", "stop_unsupported"]
+    later = pausing(repairs=repairs, stop="x")
+    assert "stop_sequences" not in sent_again(later)
+
+
+def test_a_refusal_that_stays_is_told_and_nothing_learned() -> None:
+    repairs = Repairs()
+    made = pausing(repairs=repairs, stop="x")
+    begun(made)
+    assert refused(made, NO_STOP) == AGAIN
+    sent_again(made)
+    step = refused(made, NO_STOP, 104.0)
+    assert isinstance(step, Done) and step.reply.status == 400
+    assert b"after 2 attempts: own 400, own 400" in step.reply.body
+    assert "stop_sequences" in sent_again(pausing(repairs=repairs, stop="x"))
+
+
+def test_a_refusal_inside_a_stream_is_cured_too() -> None:
+    made = pausing(stream=True, stop="x")
+    begun(made)
+    made.answered(200, SSE, 101.0)
+    event = {"type": "error", "error": NO_STOP}
+    data = b"event: error\ndata: " + json.dumps(event).encode() + b"\n\n"
+    assert made.take(data, 102.0) == AGAIN
+    assert "stop_sequences" not in sent_again(made)
+
+
+def test_who_cannot_send_again_tells_of_the_refusal() -> None:
+    made, _ = opened(body(stop_sequences=["x"]), resends=False)
+    begun(made)
+    assert isinstance(refused(made, {"message": "Unknown parameter: 'stop'."}), Done)
+
+
+def test_what_would_lose_content_is_not_repaired_against_the_users_will() -> None:
+    made, _ = opened(body(stop_sequences=["x"]), strict=True, routes=[{"upstreams": ["chat"]}])
+    begun(made)
+    assert refused(made, {"message": "Unknown parameter: 'stop'."}) == AGAIN
+    target = made.next_target(102.0)
+    assert target and made.next_attempt(target, 102.0) is None
+    assert made.next_target(102.0) is None
+    reply = exhausted(made)
+    assert reply.status == 400 and b"Unknown parameter: 'stop'." in reply.body
+
+
+def test_state_an_upstream_does_not_know_is_not_sent_again() -> None:
+    ledger, repairs = Ledger(Bounds(1 << 20, 60)), Repairs()
+    thinking = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+    call = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}
+    first = pausing(ledger, repairs)
+    begun(first)
+    first.answered(200, JSON, 101.0)
+    assert isinstance(first.whole(turn("tool_use", thinking, call), 102.0), Done)
+    function = {"name": "f", "arguments": "{}"}
+    messages = [
+        {"role": "user", "content": "hi"},
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "toolu_1", "type": "function", "function": function}],
+        },
+        {"role": "tool", "tool_call_id": "toolu_1", "content": "ok"},
+    ]
+    made = pausing(ledger, repairs, messages=messages)
+    begun(made)
+    assert b"c2ln" in made.trace.bodies.upstream_request.content()
+    assert refused(made, {"message": "Invalid `signature` in `thinking` block"}) == AGAIN
+    assert "c2ln" not in str(sent_again(made))
+    made.answered(200, JSON, 104.0)
+    again = [{**thinking, "signature": "bmV3"}, {**call, "id": "toolu_2"}]
+    assert isinstance(made.whole(turn("tool_use", *again), 105.0), Done)
+    messages += [
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "toolu_2", "type": "function", "function": function}],
+        },
+        {"role": "tool", "tool_call_id": "toolu_2", "content": "ok"},
+    ]
+    sent = str(sent_again(pausing(ledger, repairs, messages=messages)))
+    assert "c2ln" not in sent and "bmV3" in sent, "what it has made since is its own"
 
 
 def test_an_app_of_the_same_protocol_is_told() -> None:
@@ -731,15 +850,3 @@ def test_an_app_of_the_same_protocol_is_told() -> None:
     begun(made)
     made.answered(400, JSON, 101.0)
     assert isinstance(made.whole(json.dumps({"error": UNBOUND}).encode(), 102.0), Done)
-
-
-def test_without_a_ledger_it_is_asked_for_each_time() -> None:
-    made = pausing(reasoning_effort="high")
-    begun(made)
-    made.answered(400, JSON, 101.0)
-    refused = json.dumps({"type": "error", "error": UNBOUND}).encode()
-    assert made.whole(refused, 102.0) == AGAIN
-    target = made.next_target(103.0)
-    assert target
-    sent = made.next_attempt(target, 103.0)
-    assert sent and "block_binding" in sent.body.decode()

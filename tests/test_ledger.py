@@ -1,7 +1,7 @@
 """What the ledger gives back, and to whom."""
 
 from bridge.bounded import Bounds
-from bridge.ledger import MAX_UNBOUND, Ledger
+from bridge.ledger import Ledger
 from bridge.transform import Native, Turn
 
 NATIVE = Native("anthropic_messages", ({"content": [{"type": "thinking"}]},), "up", "claude")
@@ -47,10 +47,3 @@ def test_other_bounds_keep_what_is_known() -> None:
     assert ledger.resized(Bounds(5_000, 30)) is ledger
     assert ledger.at(1).recall([b"call"]) == NATIVE
     assert ledger.at(31).recall([b"call"]) is None
-
-
-def test_conversations_that_lost_their_thinking_are_remembered_to_a_bound() -> None:
-    ledger = Ledger(BOUNDS)
-    for n in range(MAX_UNBOUND + 1):
-        ledger.note_unbound(str(n))
-    assert ledger.is_unbound(str(MAX_UNBOUND)) and not ledger.is_unbound("0")

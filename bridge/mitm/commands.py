@@ -28,7 +28,7 @@ class Commands:
 
     @command.command("bridge.reset")
     def reset(self, upstream: str = "") -> str:
-        """Forget the cooldowns and counts of an upstream, or of all."""
+        """Forget the cooldowns, counts and refused fields of an upstream, or of all."""
         return self._changed(self._in_force().reset, upstream or None)
 
     @command.command("bridge.check")

@@ -9,9 +9,10 @@ from mitmproxy.net.http import status_codes
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from ..aside import Aside
+from ..attempt import Failed
 from ..call import Call
 from ..endpoints import Side, side
-from ..exchange import Exchange, Failed
+from ..exchange import Exchange
 from ..outgoing import Outgoing, without_credential
 from ..steps import Done, Reply, Say
 from ..trace import Trace

@@ -22,6 +22,7 @@ from ..health import Outcome
 from ..ledger import Ledger
 from ..loss_log import LossLog
 from ..outgoing import Outgoing
+from ..repairs import Repairs
 from ..routing import Change, Choice, Router, Target
 from ..steps import Reply
 from ..store import Store
@@ -52,6 +53,7 @@ class Runtime:
         self.router = Router(self.config)
         self.ledger = _ledger(self.config, None)
         self.store = _store(self.config, None)
+        self._repairs = Repairs()
         self._losses = LossLog()
         self._timers = Timers(self._tick, self._due, self._check)
         self._freed: asyncio.Future[None] | None = None  # a request ended; someone waits for that
@@ -90,6 +92,7 @@ class Runtime:
             notes_header=self.config.notes_header,
             ledger=self.ledger,
             store=self.store,
+            repairs=self._repairs,
             resends=resends,
             shape=shape,
             now=now,
@@ -177,8 +180,13 @@ class Runtime:
         return self._told(self.router.use(upstream, clock()))
 
     def reset(self, upstream: str | None) -> list[Change]:
-        """ValueError for an upstream that is none; None: all of them."""
-        return self._told(self.router.reset(upstream, clock()))
+        """ValueError for an upstream that is none; None: all of them.
+
+        What was learned of its refusals goes too.
+        """
+        changes = self.router.reset(upstream, clock())
+        self._repairs.forget(upstream)
+        return self._told(changes)
 
     def check(self) -> list[str]:
         """Probe all upstreams now; their names."""

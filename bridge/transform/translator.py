@@ -4,6 +4,7 @@ Bytes in, bytes out; no clock, no I/O. A failed attempt takes a new Translator a
 original body.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from . import anthropic_messages, openai_chat, openai_responses
@@ -12,11 +13,13 @@ from .codec import Codec
 from .context import Context, context
 from .envelope import MARK, is_sealed
 from .errors import decode_error
+from .families import VENDOR
+from .fit import fitted
 from .json_text import Json, dumps, loads
 from .model import Error, FinishReason, Message, Protocol, Usage
 from .notes import Note, TransformError
 from .prepare import Toolbox, prepare
-from .profile import VENDOR, Profile
+from .profile import Profile
 from .restore import Restorer
 from .splice import splice
 from .traits import Traits, traits_of
@@ -67,8 +70,9 @@ class Translator:
     `model` overrides the client's model name, `profile` None is the vendor's own API. `upstream_id`
     and `key` own and seal opaque state, `ledger` knows it for clients that drop it; state that the
     ledger does not know is the upstream's where that is the app's `own_host`. `now` is seconds
-    since the epoch. With the same protocol on both sides bytes pass unchanged but for the model and
-    other upstreams' state; `exact` leaves the model, and every fault of the answer, as it is.
+    since the epoch; `notes` are of what was known before. With the same protocol on both sides
+    bytes pass unchanged but for the model, other upstreams' state and, on another host, fields its
+    profile says it refuses; `exact` leaves the model, and every fault of the answer, as it is.
     """
 
     def __init__(
@@ -84,10 +88,13 @@ class Translator:
         exact: bool = False,
         ledger: Ledger | None = None,
         own_host: bool = True,
+        notes: Iterable[Note] = (),
     ) -> None:
         self._client, self._upstream = CODECS[client], CODECS[upstream]
         profile = profile or VENDOR[upstream]
         self._ctx = Context(client, upstream, profile, model or "", upstream_id, key, now)
+        for note in notes:
+            self._ctx.notes.add(*note)
         self._same = client == upstream
         self._exact = exact
         self._ledger, self._own_host = ledger, own_host
@@ -124,7 +131,8 @@ class Translator:
             request = recalled(request, self._ledger, self._ctx)
         request, self._toolbox = prepare(request, self._ctx)
         request = restored(request, self._upstream, self._ctx)
-        self._sent = self._upstream.encode_request(request, self._ctx)
+        body = self._upstream.encode_request(request, self._ctx)
+        self._sent = fitted(body, self._ctx.profile, self._ctx.notes)
         return dumps(self._sent)
 
     @property
@@ -156,6 +164,7 @@ class Translator:
         kept = self._without_foreign_state(body, parsed)
         if not self._own_host:
             kept = self._client.without_identity(kept, self._ctx)
+            kept = fitted(kept, self._ctx.profile, self._ctx.notes)
         return body if kept is parsed else dumps(kept)
 
     def _without_foreign_state(self, body: bytes, parsed: Json) -> Json:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from ..context import Context
 from ..effort import BUDGETS, clamp, effort_of, effort_of_budget
 from ..fields import one_of, optional, required
+from ..fit import output_limit
 from ..json_text import Json
 from ..model import Effort, Reasoning, Request
 from ..profile import matches
@@ -96,10 +97,13 @@ def encode_reasoning(
 def _thinking(
     request: Request, model: str, messages: Sequence[Json], choice: Json, ctx: Context
 ) -> Thinking:
-    limit = _output_limit(model, ctx)
+    limit = output_limit(model, ctx.profile)
     max_tokens = request.max_tokens
     if max_tokens is None:
         max_tokens = limit or ctx.profile.max_tokens_default
+    elif limit and max_tokens > limit:  # before there is a budget, which has to be below it
+        ctx.notes.add("max_tokens_clamped", "max_tokens", f"{max_tokens} became {limit}")
+        max_tokens = limit
     reasoning = request.reasoning
     if request.protocol == PROTOCOL:
         return Thinking(_as_it_came(reasoning), reasoning.effort, max_tokens)
@@ -117,11 +121,6 @@ def _thinking(
         ctx.notes.add("thinking_conflict", "effort", conflict)
         return Thinking(None, None, max_tokens)
     return _manual(reasoning.budget or BUDGETS[effort], request, max_tokens, limit, ctx)
-
-
-def _output_limit(model: str, ctx: Context) -> int | None:
-    limits = ctx.profile.output_limits
-    return next((limit for pattern, limit in limits if matches(model, (pattern,))), None)
 
 
 def _as_it_came(reasoning: Reasoning) -> dict[str, Json] | None:

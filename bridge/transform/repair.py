@@ -1,0 +1,362 @@
+"""A refused request made acceptable: what an upstream's 400 says about the server, as a profile.
+
+In: the error, the body that was refused and the profile it was made by. Out: the profile that
+cures it and a few words on what changes, or None where the fault is the app's own. Hard part:
+every server has its own words for "I do not take that", and an app's mistake is told in nearly the
+same ones; so what is left out must be in the body, and must be no part of what is said.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from .effort import LEVELS
+from .fit import LIMITS, fitted
+from .json_text import Json
+from .model import Error, Protocol
+from .notes import Notes
+from .profile import ALL, NONE, Profile
+
+
+class Repair(NamedTuple):
+    """`profile` makes another request; `detail` tells the difference at `where` in its body."""
+
+    profile: Profile
+    where: str
+    detail: str
+
+
+STATUSES = (400, 422)
+
+A, C, R = "anthropic_messages", "openai_chat", "openai_responses"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`words` in an error of these protocols: then `flags` are right for the server."""
+
+    protocols: tuple[str, ...]
+    words: str
+    flags: Mapping[str, Any]
+    where: str
+    detail: str
+
+
+# What refusals say that name no field to leave out. First match wins.
+RULES = (
+    Rule(
+        (C, R),
+        r"\bdeveloper\b.{0,60}\b(role|one of|model)\b|\brole\b.{0,80}\bdeveloper\b"
+        r"|unknown variant .developer",
+        {"developer_role": False, "renamed_roles": (("developer", "system"),)},
+        "messages.role",
+        "developer text is told as system text",
+    ),
+    Rule(
+        (C,),
+        r"does not support .system. with this model|system role (is )?not supported",
+        {"renamed_roles": (("developer", "user"), ("system", "user"))},
+        "messages.role",
+        "system text is told as user text",
+    ),
+    Rule(
+        (C,),
+        r"reasoning_content\b.{0,80}(must be passed back|required|missing)"
+        r"|missing .?reasoning_content",
+        {"reasoning_required": True, "reasoning_field": "reasoning_content"},
+        "messages.reasoning_content",
+        "turns with calls have their reasoning_content",
+    ),
+    Rule(
+        (C,),
+        r"messages\b.{0,60}(invalid type: sequence, expected a string|content. must be a string"
+        r"|input should be a valid string)",
+        {"join_text": True},
+        "messages.content",
+        "several texts are told as one",
+    ),
+    Rule(
+        (C, R),
+        r"tools\b.{0,40}\bcustom\b.{0,80}(expected|supported values are|should be).{0,20}function"
+        r"|unknown variant .custom",
+        {"custom_tools": False},
+        "tools",
+        "freeform tools are functions of one string",
+    ),
+    Rule(
+        (A,),
+        r"roles must alternate",
+        {"merge_roles": True},
+        "messages",
+        "neighbouring messages of one role are joined",
+    ),
+    Rule(
+        (A,),
+        r"role\b.{0,60}\bsystem\b|\bsystem\b.{0,60}\brole\b",
+        {"system_messages": NONE},
+        "messages.role",
+        "late system text is told as user text",
+    ),
+    Rule(
+        (A,),
+        r"thinking\.type\.enabled\b.{0,40}not supported",
+        {"manual_thinking": NONE, "adaptive": ALL},
+        "thinking",
+        "thinking is adaptive",
+    ),
+    Rule(
+        (A,),
+        r"adaptive thinking is not supported|input tag .adaptive|thinking\.type\b.{0,80}adaptive",
+        {"adaptive": NONE, "manual_thinking": ALL},
+        "thinking",
+        "thinking has a budget",
+    ),
+    Rule(
+        (A,),
+        r"output_(config\.)?format\b.{0,40}(not permitted|not supported|unknown)"
+        r"|does not support (structured outputs?|output format)",
+        {"output_format": NONE},
+        "output_config.format",
+        "the format is asked for in words",
+    ),
+    Rule(
+        (A,),
+        r"(does not|doesn't) support thinking|thinking is not supported",
+        {"adaptive": NONE, "manual_thinking": NONE},
+        "thinking",
+        "no thinking is asked for",
+    ),
+    Rule(
+        (C, R),
+        r"(does not|doesn't) support (thinking|reasoning)\b(?! summar)",
+        {"reasoning": NONE},
+        "reasoning_effort",
+        "no reasoning is asked for",
+    ),
+)
+
+_LIMIT = re.compile(
+    r"max_tokens: \d+ > (\d+)"  # Anthropic
+    r"|supports at most (\d+) (?:completion|output) tokens"  # OpenAI
+    r"|max_(?:completion_|output_)?tokens\W+must be (?:less than or equal to|at most|<=)\W*(\d+)"
+    r"|valid range of max_tokens is \[1, ?(\d+)\]",  # DeepSeek
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"\w+")
+
+_NAME = r"[`'\"]?([A-Za-z_][\w.\[\]]*)[`'\"]?"
+_NOT_TAKEN = (
+    r"(?:not (?:a )?(?:supported|permitted|allowed|recogni[sz]ed|accepted)|unsupported|unknown)"
+)
+# How a name is given of what the server does not take; the words around it are what they share.
+NAMED = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\b(?:unsupported|unknown|unrecogni[sz]ed|unexpected|unpermitted|extra(?:neous)?) "
+        r"(?:request |keyword |input )?(?:parameter|argument|field|property|key|name|value)s?"
+        rf"(?: supplied| name)?:? ?[\[({{]?{_NAME}",
+        rf"{_NAME}: extra inputs are not permitted",
+        rf"extra inputs are not permitted, field: {_NAME}",
+        r"'loc': \('body', ([^)]*)\), 'msg': 'extra inputs",
+        rf"(?:property|parameter|argument|field|option|key) ?[\[(]?{_NAME}[\])]? is {_NOT_TAKEN}",
+        rf"(?:\A|[:.] ){_NAME} (?:is|are) {_NOT_TAKEN}",
+        rf"(?:does not|doesn't) support (?:the )?(?:parameter|argument|field|option)s?:? {_NAME}",
+        rf"(?:does not|doesn't) support (?:this |the )?{_NAME}(?: parameter)?\.?(?:\Z|,| with)",
+        rf"(?:does not|doesn't) support {_NAME} level",
+        rf"argument not supported on this model: {_NAME}",
+        rf"{_NAME} cannot both be specified",
+        r"extraneous key \[(\w+)\] is not permitted",  # Bedrock
+    )
+)
+# Words that make `param` the name of something the server does not take.
+_REFUSES = re.compile(
+    rf"{_NOT_TAKEN}|unrecogni[sz]ed|does(?: not|n't) support|extra inputs", re.IGNORECASE
+)
+
+# Where a limit that is refused may go by another name.
+RENAMES = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+# What is said, and what no request can be without.
+KEPT = frozenset(
+    "model messages input system instructions tools functions stream prompt conversation "
+    "previous_response_id n background modalities audio".split()
+)
+REQUIRED = frozenset({(A, "max_tokens")})
+# What may be left out deeper down, by its last key; all else there is said.
+DEEP = frozenset(
+    "strict cache_control prompt_cache_breakpoint verbosity summary effort include_usage "
+    "defer_loading eager_input_streaming input_examples allowed_callers phase status annotations "
+    "citations detail reasoning_content reasoning_details reasoning title context "
+    "include_obfuscation display messages.name".split()
+)
+# Where a bare name is looked for when the body has none on its top.
+PLACES = tuple(
+    place.split(".")
+    for place in (
+        "messages messages.content messages.tool_calls input input.content system tools "
+        "tools.function reasoning output_config stream_options text"
+    ).split()
+)
+
+
+# What vendors say of state (signatures, ciphertexts) that they, or this key, did not make.
+_FOREIGN_STATE = re.compile(
+    r"invalid .?signature|signature\b.{0,40}(not valid|invalid|could not be verified)"
+    r"|invalid .?data.? in .?redacted_thinking|thinking.? blocks .{0,60}cannot be modified"
+    r"|encrypted[ _]content\b.{0,80}(could not be|invalid|cannot be)|invalid_encrypted_content"
+    r"|item '?rs_\w+'? (of type 'reasoning' was provided without|not found)",
+    re.IGNORECASE | re.DOTALL,
+)
+_UNBOUND = "bound to a different"  # Anthropic: of another conversation
+
+
+def is_foreign_state(error: Error) -> bool:
+    """Whether state in the history is not this upstream's, as it says."""
+    words = f"{error.code or ''} {error.message}"
+    return 400 <= error.status < 500 and _FOREIGN_STATE.search(words) is not None
+
+
+def is_unbound(error: Error) -> bool:
+    """Whether thinking in the history was made in another conversation."""
+    return _UNBOUND in error.message
+
+
+def repair(
+    error: Error, body: Json, profile: Profile, protocol: Protocol, *, same: bool
+) -> Repair | None:
+    """What makes of `body`, which was answered with `error`, a request that is taken.
+
+    `same`: the app speaks the protocol itself, so that only fields of `body` can be changed.
+    """
+    if error.status not in STATUSES or error.kind != "invalid_request":
+        return None
+    if not isinstance(body, dict):
+        return None
+    found = (
+        _limited(error.message, body, profile),
+        _with_known_effort(error, body, profile),
+        _by_rule(error.message, profile, protocol),
+        _without_refused(error, body, profile, protocol),
+    )
+    changed = (cure for cure in found if cure is not None and cure.profile != profile)
+    helps = (c for c in changed if not same or fitted(body, c.profile, Notes()) != body)
+    return next(helps, None)
+
+
+def _limited(message: str, body: dict[str, Json], profile: Profile) -> Repair | None:
+    told = _LIMIT.search(message)
+    name = next((name for name in LIMITS if name in body), "")
+    if told is None or not name:
+        return None
+    most = int(next(filter(None, told.groups())))
+    limits = ((str(body.get("model")), most), *profile.output_limits)
+    return Repair(replace(profile, output_limits=limits), name, f"no more than {most}")
+
+
+def _with_known_effort(error: Error, body: dict[str, Json], profile: Profile) -> Repair | None:
+    """Refusals of a level list those there are."""
+    sent = _effort(body)
+    told = f"{error.param or ''} {error.message}".lower()
+    words = set(_WORD.findall(told))
+    known = tuple(level for level in LEVELS if level in words and level != sent)
+    if "effort" not in told or sent not in words or not known:
+        return None
+    detail = f"not {sent} but one of {', '.join(known)}"
+    return Repair(replace(profile, efforts=known), "effort", detail)
+
+
+def _effort(body: dict[str, Json]) -> str:
+    places = body.get("reasoning"), body.get("output_config")
+    deep = (place.get("effort") for place in places if isinstance(place, dict))
+    return next((e for e in (body.get("reasoning_effort"), *deep) if isinstance(e, str)), "")
+
+
+def _by_rule(message: str, profile: Profile, protocol: Protocol) -> Repair | None:
+    for rule in RULES:
+        if protocol in rule.protocols and re.search(rule.words, message, re.IGNORECASE | re.DOTALL):
+            return Repair(replace(profile, **rule.flags), rule.where, rule.detail)
+    return None
+
+
+def _without_refused(
+    error: Error, body: dict[str, Json], profile: Profile, protocol: Protocol
+) -> Repair:
+    changed, told = profile, []
+    for path in dict.fromkeys(_path(name, body) for name in _names(error)):
+        name = ".".join(path)
+        if (other := _other_name(name, body, profile)) and protocol == C:
+            renamed = ((name, other), *changed.renamed_fields)
+            changed = replace(changed, renamed_fields=renamed)
+            told.append(f"{name} is called {other}")
+        elif _is_option(path, protocol) and name not in changed.refused_fields:
+            changed = replace(changed, refused_fields=(*changed.refused_fields, name))
+            told.append(f"{name} is left out")
+    return Repair(changed, "", ", ".join(told))
+
+
+def _other_name(name: str, body: dict[str, Json], profile: Profile) -> str:
+    """What else a refused limit may be called, unless that was tried."""
+    other = RENAMES.get(name, "")
+    return "" if other in body or (other, name) in profile.renamed_fields else other
+
+
+def _is_option(path: tuple[str, ...], protocol: Protocol) -> bool:
+    """Whether a request without it says the same."""
+    if len(path) > 1:
+        return path[-1] in DEEP or ".".join(path) in DEEP
+    return bool(path) and path[0] not in KEPT and (protocol, *path) not in REQUIRED
+
+
+def _names(error: Error) -> Iterator[str]:
+    for pattern in NAMED:
+        for found in pattern.finditer(error.message):
+            yield found[1]
+            yield from _further(error.message[found.end(1) :])
+    if error.param and _REFUSES.search(error.message):
+        yield error.param
+
+
+_LISTED = re.compile(rf"[`'\"]?(?:,| and| or) ?{_NAME}(?=[`'\",\])}}.]|\Z| and| or| is| are)")
+
+
+def _further(rest: str) -> Iterator[str]:
+    """The names behind the first one, where there is a list of them."""
+    while found := _LISTED.match(rest):
+        yield found[1]
+        rest = rest[found.end(1) :]
+
+
+_SEGMENT = re.compile(r"[A-Za-z_]\w*")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def _path(name: str, body: dict[str, Json]) -> tuple[str, ...]:
+    """`name` as keys of `body`, () if that has no such thing.
+
+    Positions are left out, and so are words of the server's own (a union's tags).
+    """
+    keys = [key for key in _SEGMENT.findall(name) if key != "body"]
+    for spelled in (keys, [_HUMP.sub("_", key).lower() for key in keys]):
+        if path := _walk(spelled, body):
+            return path
+    within = ((*place, *keys) for place in PLACES if len(keys) == 1)
+    return next((path for path in within if _walk(path, body) == path), ())
+
+
+def _walk(keys: Sequence[str], body: Json) -> tuple[str, ...]:
+    level: list[Json] = [body]
+    path: list[str] = []
+    for key in keys[:-1]:
+        inner = [value[key] for value in level if isinstance(value.get(key), dict | list)]
+        if objects := list(_objects(inner)):
+            level, path = objects, [*path, key]
+    *_, last = keys or [""]
+    return (*path, last) if any(last in value for value in level) else ()
+
+
+def _objects(values: Iterable[Json]) -> Iterator[dict[str, Json]]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _objects(value)
+        elif isinstance(value, dict):
+            yield value
