@@ -19,6 +19,7 @@ SESSION_HEADERS = (
     "x-session-affinity",
 )
 SESSION_FIELDS = ("prompt_cache_key", "conversation")
+OPENING = 4_000  # characters that tell one conversation from another
 BYTES_PER_TOKEN = 3.5  # for the estimate that `tokens_over` goes by
 
 
@@ -95,14 +96,13 @@ class Call:
 
 
 def _first_words(body: Json) -> Json:
-    """What the user said first: the text alone, for apps write the same message in two forms."""
+    """How what the user said first begins: the text, for apps write one message in two forms."""
     turns = body.get("messages", body.get("input"))
     if not isinstance(turns, list):
-        return turns
+        return turns[:OPENING] if isinstance(turns, str) else turns
     said = (turn for turn in turns if isinstance(turn, dict) and turn.get("role") == "user")
     content = next((turn.get("content") for turn in said), None)
     if not isinstance(content, list):
-        return content
-    return "".join(
-        str(part["text"]) for part in content if isinstance(part, dict) and "text" in part
-    )
+        return content[:OPENING] if isinstance(content, str) else content
+    texts = (str(part["text"]) for part in content if isinstance(part, dict) and "text" in part)
+    return "".join(texts)[:OPENING]

@@ -97,6 +97,7 @@ class Exchange:
         self._strict = strict if choice.route.strict is None else choice.route.strict
         idle = Translator(call.protocol, call.protocol, now=now)
         self.trace = Trace(call.protocol, now, call.model, idle, choice.route.name)
+        self.trace.conversation = call.conversation
         self.trace.bodies.client_request.add(call.body)
         self.failed: list[Failed] = []
         self.ending: Step | None = None  # what the app gets where no attempt is left
@@ -246,9 +247,10 @@ class Exchange:
             self._remember(now)
         if self.trace.timing.first_content is None and translator.phase in ACTIONABLE:
             self.trace.timing.first_content = now - self.trace.started
-        if not self._committed:
-            return self._hold(out, now, end=not data)
-        return self._go_on(out, now, end=not data)
+        hold_or_go_on = self._go_on if self._committed else self._hold
+        step = hold_or_go_on(out, now, end=not data)
+        self.trace.tick(now)
+        return step
 
     def _hold(self, out: list[bytes], now: float, *, end: bool) -> Step:
         attempt, translator = self._under_way, self.translator

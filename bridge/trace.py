@@ -4,6 +4,7 @@ In: what happened, as it happens. Out: plain data that can be saved with a flow.
 bounded, and never a header, so no credential is in it.
 """
 
+from array import array
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -12,6 +13,7 @@ from .upstream import Upstream
 
 # Bytes of each body that are kept.
 KEPT_BYTES = 1024 * 1024
+MAX_MOMENTS = 4_096  # of a stream whose times are kept
 # Outcomes of an attempt that are nothing to look at.
 QUIET = ("ok", "pending")
 
@@ -81,9 +83,27 @@ class Bodies:
         return texts
 
 
+class Timeline:
+    """When what came of a stream: moments, each with the bytes from the upstream and to the app
+    until then."""
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self) -> None:
+        self._numbers = array("d")
+
+    def add(self, seconds: float, upstream: int, client: int) -> None:
+        if len(self._numbers) < 3 * MAX_MOMENTS:
+            self._numbers.extend((seconds, upstream, client))
+
+    def moments(self) -> list[list[float]]:
+        """Seconds from the start of the call, and both counts."""
+        return [self._numbers[n : n + 3].tolist() for n in range(0, len(self._numbers), 3)]
+
+
 @dataclass(slots=True)
 class Trace:
-    """The record of one call. `translator` and `upstream` are the last attempt's."""
+    """The record of one call. `translator`, `upstream` and `timeline` are the last attempt's."""
 
     client: Protocol
     started: float  # seconds since the epoch
@@ -94,9 +114,12 @@ class Trace:
     attempts: list[Attempt] = field(default_factory=list)
     timing: Timing = field(default_factory=Timing)
     bodies: Bodies = field(default_factory=Bodies)
+    timeline: Timeline = field(default_factory=Timeline)
+    conversation: str = ""  # the same for all calls of one
 
     def begin(self, upstream: str, now: float) -> None:
         self.bodies.next_attempt()
+        self.timeline = Timeline()
         self.attempts.append(Attempt(upstream, now - self.started))
 
     def close(self, outcome: str, now: float, reason: str = "") -> None:
@@ -104,6 +127,11 @@ class Trace:
         attempt = self.attempts[-1]
         attempt.outcome, attempt.reason = outcome, reason
         attempt.duration = now - self.started - attempt.started
+
+    def tick(self, now: float) -> None:
+        """Something of a stream came, or went to the app."""
+        sizes = self.bodies.upstream_response.size, self.bodies.client_response.size
+        self.timeline.add(now - self.started, *sizes)
 
     def finish(self, now: float) -> None:
         self.timing.last = now - self.started
@@ -124,6 +152,8 @@ class Trace:
         translator, usage = self.translator, self.translator.usage
         used = self.upstream.model_for(self.asked) if self.upstream else None
         return {
+            "started": self.started,
+            "conversation": self.conversation,
             "client": self.client,
             "upstream": self.upstream.protocol if self.upstream else self.client,
             "route": self.route,
@@ -134,6 +164,7 @@ class Trace:
             ],
             "usage": _known(usage) if usage else {},
             "timing": _known(self.timing),
+            "timeline": self.timeline.moments(),
             "stop": translator.finish_reason or "",
             "bodies": self.bodies.texts(),
         }

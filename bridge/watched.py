@@ -24,6 +24,7 @@ class Watched:
         )
         self.body = call.body if call.fault else translator.request(call.body, call.parsed)
         self.trace = Trace(call.protocol, now, call.model, translator)
+        self.trace.conversation = call.conversation
         self.trace.bodies.client_request.add(call.body)
         self.trace.begin(call.host, now)
 
@@ -39,6 +40,7 @@ class Watched:
         trace, translator = self.trace, self.trace.translator
         translator.stream(data)
         trace.bodies.upstream_response.add(data)
+        trace.tick(now)
         if trace.timing.first_content is None and translator.phase not in ("waiting", "failed"):
             trace.timing.first_content = now - trace.started
         if not data:

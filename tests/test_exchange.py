@@ -129,6 +129,18 @@ CODES = "stop_truncated,speed_dropped"
 # --- an answer
 
 
+def test_a_stream_leaves_its_times_and_its_conversation() -> None:
+    made, _ = opened()
+    begun(made)
+    made.answered(200, SSE, 101.0)
+    made.take(ROLE, 101.5)
+    made.take(TEXT, 102.0)
+    record = made.trace.metadata()
+    assert [moment[0] for moment in record["timeline"]] == [1.5, 2.0]
+    assert record["timeline"][1][1] == len(ROLE + TEXT) and record["timeline"][0][2] == 0
+    assert record["conversation"] == made.call.conversation and record["started"] == 100.0
+
+
 def test_a_whole_answer_and_what_is_left_of_it() -> None:
     made, told = opened(body())
     assert begun(made, 100.5) == "chat"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bridge.config import parse
-from bridge.trace import KEPT_BYTES, Kept, Trace
+from bridge.trace import KEPT_BYTES, MAX_MOMENTS, Kept, Timeline, Trace
 from bridge.transform import Translator
 
 UPSTREAM = parse(
@@ -70,6 +70,25 @@ def test_equal_bodies_are_kept_once() -> None:
     made.bodies.upstream_response.add(b"a")
     made.bodies.client_response.add(b"a")
     assert made.bodies.texts() == {"upstream_response": "a"}
+
+
+def test_a_stream_leaves_its_times() -> None:
+    made = trace()
+    made.begin("chat", 100.0)
+    made.bodies.upstream_response.add(b"abc")
+    made.tick(101.5)
+    made.bodies.client_response.add(b"de")
+    made.tick(102.0)
+    assert made.metadata()["timeline"] == [[1.5, 3, 0], [2.0, 3, 2]]
+    made.begin("next", 103.0)
+    assert made.metadata()["timeline"] == [], "those of the last attempt"
+
+
+def test_the_times_of_a_long_stream_are_bounded() -> None:
+    line = Timeline()
+    for n in range(MAX_MOMENTS + 5):
+        line.add(n, n, n)
+    assert len(line.moments()) == MAX_MOMENTS and line.moments()[-1][0] == MAX_MOMENTS - 1
 
 
 ARROW = "anthropic_messages -> chat (openai_chat)"

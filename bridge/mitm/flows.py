@@ -215,11 +215,12 @@ def show_failed(flow: http.HTTPFlow, exchange: Exchange) -> None:
     view = ctx.master.addons.get("view")
     failed = exchange.failed[-1] if exchange.failed else None
     if view is not None and failed is not None and failed.sent is not None:
-        view.add([_row(flow, failed, failed.sent)])
+        view.add([_row(flow, failed, failed.sent, exchange)])
 
 
-def _row(flow: http.HTTPFlow, failed: Failed, sent: Outgoing) -> http.HTTPFlow:
-    """Marked, and tied to the call it belongs to."""
+def _row(flow: http.HTTPFlow, failed: Failed, sent: Outgoing, exchange: Exchange) -> http.HTTPFlow:
+    """Marked, tied to the call it belongs to, and with what the app had sent."""
+    client, client_request = exchange.call.protocol, exchange.trace.bodies.client_request.text()
     shown = http.HTTPFlow(flow.client_conn, flow.server_conn)
     shown.request = flow.request.copy()
     send(shown, sent)
@@ -230,7 +231,13 @@ def _row(flow: http.HTTPFlow, failed: Failed, sent: Outgoing) -> http.HTTPFlow:
         shown.response = response(Reply(failed.status, failed.headers, failed.body), shown)
     shown.comment = f"attempt of {flow.id}: {failed.label}: {failed.error.message[:200]}"
     shown.marked = ":red_circle:"
-    shown.metadata["bridge_attempt"] = {"of": flow.id, "upstream": failed.label}
+    shown.metadata["bridge_attempt"] = {
+        "of": flow.id,
+        "upstream": failed.label,
+        "client": client,
+        "protocol": sent.upstream.protocol,
+        "client_request": client_request,
+    }
     return shown
 
 
