@@ -24,6 +24,7 @@ from .transform.envelope import seal
 from .transform.headers import Headers
 from .transform.json_text import Json, dumps, loads
 from .transform.model import Native
+from .upstream import Upstream
 
 JSON: Headers = [("content-type", "application/json")]
 # Routes are made for calls; the endpoints beside them go where a call of their dialect would.
@@ -128,11 +129,36 @@ class Desk:
     # --- models
 
     def models(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+        if not endpoints.maps_models(choice.route.upstreams):
+            return self._listed(call, choice, now, _reply, side.dialect)
         return _reply(endpoints.models(choice.route.upstreams, side.dialect))
 
     def model(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
-        found = endpoints.model(choice.route.upstreams, side.dialect, side.id)
-        return refused(side, endpoints.unknown(side)) if found is None else _reply(found)
+        def found(told: Json) -> Reply:
+            known = next((model for model in told["data"] if model["id"] == side.id), None)
+            return refused(side, endpoints.unknown(side)) if known is None else _reply(known)
+
+        if not endpoints.maps_models(choice.route.upstreams):
+            return self._listed(call, choice, now, found, side.dialect)
+        return found(endpoints.models(choice.route.upstreams, side.dialect))
+
+    def _listed(
+        self,
+        call: Call,
+        choice: Choice,
+        now: float,
+        read: Callable[[Json], Reply],
+        dialect: Protocol,
+    ) -> Aside:
+        """`read` gets the list of the upstream that a call would be sent to."""
+        upstream = choice.upstreams[0]
+        asked = replace(call, path="")  # the app gets one page, whichever it asks for
+        sent = outgoing(asked, Target(upstream), endpoints.MODELS[upstream.protocol], b"")
+
+        def translated(told: Json) -> Reply:
+            return read(endpoints.models_of(told, upstream.name, dialect))
+
+        return Aside(sent, translated, now, self.patience)
 
     # --- counting
 
@@ -152,14 +178,23 @@ class Desk:
 
         if path is None:
             return read(None)
-        model = upstream.model_for(call.model)
-        translator = Translator(
-            side.dialect, upstream.protocol, model, upstream.profile, key=self.key, now=now
-        )
+        translator = self._translator(call, upstream, now)
         told = loads(translator.request(dumps(asked), asked))
         body = dumps(endpoints.count_request(upstream.protocol, told))
         sent = outgoing(call, Target(upstream), path, body, translator.betas)
         return Aside(sent, read, now, self.patience)
+
+    def _translator(self, call: Call, upstream: Upstream, now: float) -> Translator:
+        return Translator(
+            call.protocol,
+            upstream.protocol,
+            upstream.model_for(call.model),
+            upstream.profile,
+            upstream_id=upstream.name,
+            key=self.key,
+            now=now,
+            own_host=call.addresses(upstream),
+        )
 
     def _expanded(self, call: Call, now: float) -> Json:
         if self.store is None or call.protocol != "openai_responses":
@@ -182,7 +217,9 @@ class Desk:
             raise call.fault
         told, upstream = self._expanded(call, now), choice.upstreams[0]
         if upstream.protocol == call.protocol:
-            return outgoing(call, Target(upstream), endpoints.COMPACT, dumps(told))
+            translator = self._translator(call, upstream, now)
+            sent = translator.request(dumps(told), told)
+            return outgoing(call, Target(upstream), endpoints.COMPACT, sent)
         body = dumps(compact_request(told))
 
         def shape(reply: Reply) -> Reply:

@@ -9,6 +9,7 @@ What is not recognised here (batches, files, conversations) passes untouched.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import parse_qsl, unquote
 
@@ -67,9 +68,49 @@ def _dialect(headers: Iterable[tuple[str, str]]) -> Protocol:
 # --- models
 
 
+# Where upstreams list theirs; Anthropic's would give the first twenty.
+MODELS: dict[Protocol, str] = {
+    "anthropic_messages": "/v1/models?limit=1000",
+    "openai_chat": "/v1/models",
+    "openai_responses": "/v1/models",
+}
+
+
 def models(upstreams: Iterable[Upstream], dialect: Protocol) -> Json:
     """The names an app may ask for, as far as the model maps of `upstreams` say them."""
-    found = [_described(name, owner, dialect) for name, owner in _owners(upstreams).items()]
+    return _list(
+        [_described(name, owner, dialect) for name, owner in _owners(upstreams).items()], dialect
+    )
+
+
+def maps_models(upstreams: Iterable[Upstream]) -> bool:
+    """Whether they say what an app may ask for; else that is what an upstream has."""
+    return any(upstream.models for upstream in upstreams)
+
+
+def models_of(told: Json, owner: str, dialect: Protocol) -> Json:
+    """The list of an upstream, in the dialect of the app; an empty one where it has none."""
+    data = told.get("data") if isinstance(told, dict) else None
+    named = (
+        [m for m in data if isinstance(m, dict) and isinstance(m.get("id"), str)]
+        if isinstance(data, list)
+        else []
+    )
+    return _list([_described(m["id"], owner, dialect, _created(m)) for m in named], dialect)
+
+
+def _created(model: Mapping[str, Json]) -> float:
+    """Seconds since the epoch, 0 where it does not say."""
+    created, stamp = model.get("created"), model.get("created_at")
+    if isinstance(created, int | float):
+        return created
+    try:
+        return datetime.fromisoformat(stamp).timestamp() if isinstance(stamp, str) else 0
+    except ValueError:
+        return 0
+
+
+def _list(found: list[dict[str, Json]], dialect: Protocol) -> Json:
     if dialect != "anthropic_messages":
         return {"object": "list", "data": found}
     ends = {"first_id": found[0]["id"], "last_id": found[-1]["id"]} if found else NO_ENDS
@@ -77,12 +118,6 @@ def models(upstreams: Iterable[Upstream], dialect: Protocol) -> Json:
 
 
 NO_ENDS = {"first_id": None, "last_id": None}
-
-
-def model(upstreams: Iterable[Upstream], dialect: Protocol, name: str) -> Json | None:
-    """One of them; None: `unknown` says what to answer."""
-    owner = _owners(upstreams).get(name)
-    return None if owner is None else _described(name, owner, dialect)
 
 
 def _owners(upstreams: Iterable[Upstream]) -> dict[str, str]:
@@ -95,15 +130,15 @@ def _owners(upstreams: Iterable[Upstream]) -> dict[str, str]:
     return owners
 
 
-def _described(name: str, owner: str, dialect: Protocol) -> dict[str, Json]:
-    """Nobody knows when it was made, so it is as old as time."""
+def _described(name: str, owner: str, dialect: Protocol, created: float = 0) -> dict[str, Json]:
+    """Where nobody knows when it was made, it is as old as time."""
     if dialect != "anthropic_messages":
-        return {"id": name, "object": "model", "created": 0, "owned_by": owner}
+        return {"id": name, "object": "model", "created": int(created), "owned_by": owner}
     return {
         "type": "model",
         "id": name,
         "display_name": name,
-        "created_at": "1970-01-01T00:00:00Z",
+        "created_at": datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "lifecycle": "active",
         "line": None,
         "deprecated_at": None,

@@ -5,6 +5,7 @@ and whether another upstream may do better. Hard part: one status says different
 the app's own business where the app's own key was sent, and a 400 may mean an empty account.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -65,6 +66,16 @@ ELSEWHERE = (
     "model_decommissioned",  # Groq
     "model_terms_required",  # Groq: nobody accepted them for this account
 )
+# What errors say that mean this model, or this server, has no such thing, whoever asks for it. Only
+# the request is told elsewhere: others may well be answered here.
+CANNOT = re.compile(
+    r"\btools? (is|are) not supported|(does not|doesn't) support (tools?|function calling|images?)\b"
+    r"|no endpoints found|not a chat model|unsupported image input|not a multimodal model"
+    # the address is no endpoint
+    r"|\A(404:? )?(page |resource |url |route |path |endpoint )?not found\.?\Z|\binvalid url\b"
+    r"|\b404 not found\b|\bcannot post\b|no route matches|unknown (request )?(url|endpoint|route)",
+    re.IGNORECASE,
+)
 WORDS: dict[ErrorKind, str] = {
     "rate_limit": "too many requests",
     "billing": "the account cannot pay",
@@ -120,6 +131,8 @@ def is_failure(error: Error, target: Target, failover: Failover) -> bool:
         return True
     listed = error.status in failover.statuses
     if (error.code or "").lower() in ELSEWHERE:
+        return True
+    if error.kind in ("invalid_request", "not_found") and CANNOT.search(error.message):
         return True
     if error.kind not in BLAME:
         return listed and error.status < 500  # somebody wants it so; a 5xx does not tell the fault

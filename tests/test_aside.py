@@ -97,6 +97,32 @@ def test_models() -> None:
     assert (status, told["error"]["type"]) == (404, "not_found_error")
 
 
+@pytest.mark.parametrize(
+    "upstream, path", [("claude", "/v1/models?limit=1000"), ("openai", "/v1/models")]
+)
+def test_models_of_an_upstream_that_gets_every_name_are_its_own(upstream: str, path: str) -> None:
+    made = desk(ROUTED.replace("NAME", upstream))
+    told = b'{"data": [{"id": "m1"}, {"id": "m2"}]}'
+
+    def got(*request: str) -> tuple[int, Any]:
+        aside = answer(made, *request, claude=True)
+        assert isinstance(aside, Aside) and aside.sent.path == path and not aside.sent.body
+        aside.answered(200, [], 1.0)
+        step = aside.whole(told, 2.0)
+        assert isinstance(step, Done)
+        return read(step.reply)
+
+    assert [m["id"] for m in got("GET", "/v1/models?limit=1")[1]["data"]] == ["m1", "m2"]
+    assert got("GET", "/v1/models/m2")[1]["id"] == "m2"
+    assert got("GET", "/v1/models/m3")[0] == 404
+
+
+def test_where_an_upstream_has_no_list_it_is_empty() -> None:
+    aside = answer(desk(ROUTED.replace("NAME", "openai")), "GET", "/v1/models")
+    step = aside.lost("refused", 1.0)
+    assert read(step.reply) == (200, {"object": "list", "data": []})
+
+
 # --- counting
 
 
@@ -222,6 +248,22 @@ def test_an_upstream_of_the_protocol_compacts_by_itself() -> None:
     sent = compact("openai", {"model": "m", "previous_response_id": "resp_1"}, kept())
     assert isinstance(sent, Outgoing) and sent.path == "/v1/responses/compact"
     assert json.loads(sent.body)["input"][0]["content"] == "hi"
+
+
+def test_it_gets_its_own_model_and_no_state_of_others() -> None:
+    routes = "[{upstreams: [mapped]}]"
+    given = "protocol: openai_responses, url: 'https://m.test', api_key: k, models: {m: big}"
+    source = CONFIG.replace("ROUTES", routes)
+    source = source.replace("routes:", f"  mapped: {{{given}}}\nroutes:")
+    made = Desk(Router(parse(source, "c", {})), None, b"k", 5.0)
+    foreign = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "brg1.xx.yy"}
+    found, call = asked("POST", "/v1/responses/compact", {"model": "m", "input": [foreign]})
+    choice = made.choice(found, call, 0)
+    assert choice
+    sent = made.compact(call, choice, 0)
+    assert isinstance(sent, Outgoing)
+    told = json.loads(sent.body)
+    assert told["model"] == "big" and "brg1." not in str(told)
 
 
 def test_others_are_asked_for_a_summary() -> None:

@@ -20,8 +20,9 @@ from bridge.endpoints import (
     count_path,
     count_request,
     deleted,
-    model,
+    maps_models,
     models,
+    models_of,
     refusal,
     side,
     unknown,
@@ -168,12 +169,37 @@ def test_without_model_maps_there_is_nothing_to_list() -> None:
     assert models([], C) == {"object": "list", "data": []}
 
 
-@pytest.mark.parametrize("dialect", [A, C])
-def test_a_single_model_is_described_as_it_is_in_the_list(dialect: Protocol) -> None:
-    found = [model(upstreams(), dialect, name) for name in NAMES]
-    assert found == models(upstreams(), dialect)["data"]
-    assert model(upstreams(), dialect, "claude-haiku*") is None
-    assert model(upstreams(), dialect, "other") is None
+def test_whether_the_configuration_says_what_there_is() -> None:
+    plain = [upstream for upstream in upstreams() if upstream.name == "plain"]
+    assert maps_models(upstreams()) and not maps_models(plain)
+
+
+LISTS: list[Any] = [
+    {"object": "list", "data": [{"id": "qwen3", "object": "model", "created": 1_700_000_000}]},
+    {"data": [{"type": "model", "id": "qwen3", "created_at": "2023-11-14T22:13:20Z"}]},
+]
+
+
+@pytest.mark.parametrize("told", LISTS)
+def test_the_list_of_an_upstream_in_both_shapes(told: Any) -> None:
+    (openai,) = models_of(told, "up", C)["data"]
+    created = 1_700_000_000
+    assert openai == {"id": "qwen3", "object": "model", "created": created, "owned_by": "up"}
+    (claude,) = models_of(told, "up", A)["data"]
+    assert (claude["id"], claude["created_at"]) == ("qwen3", "2023-11-14T22:13:20Z")
+
+
+@pytest.mark.parametrize(
+    "told", [None, [], {}, {"data": None}, {"data": [1, {}, {"id": 5}]}, {"error": {}}]
+)
+def test_what_is_no_list_has_no_models(told: Any) -> None:
+    assert models_of(told, "up", C) == {"object": "list", "data": []}
+
+
+@pytest.mark.parametrize("stamp", [{}, {"created_at": "soon"}, {"created_at": 5}, {"created": "x"}])
+def test_a_model_of_unknown_age_is_as_old_as_time(stamp: Any) -> None:
+    told = {"data": [{"id": "m", **stamp}]}
+    assert models_of(told, "up", C)["data"][0]["created"] == 0
 
 
 # --- counting tokens

@@ -231,6 +231,35 @@ def test_what_the_configuration_says(error: Error, failover: Failover, expected:
             id="a prompt that is too long",
         ),
         pytest.param(503, b"<html>Service Unavailable</html>", True, id="a page of a balancer"),
+        pytest.param(
+            404,
+            b'{"error":{"message":"tools is not supported in this model."}}',
+            True,
+            id="no tools",
+        ),
+        pytest.param(
+            400,
+            b'{"error":{"message":"gemma does not support tools"}}',
+            True,
+            id="the same as a 400",
+        ),
+        pytest.param(404, b"404 page not found", True, id="an address that is no endpoint"),
+        pytest.param(404, b'{"detail":"Not Found"}', True, id="the same of another server"),
+        pytest.param(
+            404,
+            b"<html><title>404 Not Found</title><h1>404 Not Found</h1>nginx</html>",
+            True,
+            id="the same as a page",
+        ),
+        pytest.param(
+            404,
+            b'{"type":"error","error":{"type":"not_found_error","message":"File not found: f_1"}}',
+            False,
+            id="a file that the app named",
+        ),
+        pytest.param(
+            500, b'{"error":{"message":"tools are not supported here"}}', True, id="as any 500"
+        ),
     ],
 )
 def test_errors_as_they_come(status: int, body: bytes, expected: bool) -> None:

@@ -67,6 +67,23 @@ def test_models_are_those_of_the_configuration_in_both_shapes(vendors: Any) -> N
         a.models.retrieve("gone")
 
 
+@pytest.mark.parametrize("upstream", list(PROTOCOLS))
+def test_models_of_an_upstream_that_gets_every_name_are_its_own(
+    sim: Simulator, start_proxy: Start, upstream: str
+) -> None:
+    given = config(sim, upstream)
+    del given["upstreams"][upstream]["models"]
+    url = start_proxy(given, *REVERSE).url
+    with httpx2.Client(trust_env=False) as http:
+        a = anthropic.Anthropic(api_key="app", base_url=url, max_retries=0, http_client=http)
+        o = openai.OpenAI(api_key="app", base_url=f"{url}/v1", max_retries=0, http_client=http)
+        names = [m.id for m in o.models.list()]
+        assert names and [m.id for m in a.models.list()] == names
+        assert o.models.retrieve(names[0]).owned_by == upstream
+        with pytest.raises(openai.NotFoundError, match="gone"):
+            o.models.retrieve("gone")
+
+
 @pytest.mark.parametrize("upstream, asked", [("messages", 1), ("responses", 1), ("chat", 0)])
 def test_tokens_are_counted_where_the_upstream_can_and_else_estimated(
     vendors: Any, sim: Simulator, upstream: str, asked: int
