@@ -32,8 +32,9 @@ from .document import (
     whole_number,
 )
 from .settings import Config, Failover, HealthCheck, Intercept, Match, Route, Trait
+from .transform.families import resolve
 from .transform.model import Protocol
-from .transform.profile import Profile, resolve
+from .transform.profile import Profile
 from .upstream import PORTS, Auth, Scheme, Upstream, glob, usual_auth
 
 __all__ = [

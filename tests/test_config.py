@@ -19,7 +19,7 @@ from bridge.config import (
     load,
     parse,
 )
-from bridge.transform.profile import ANTHROPIC, COMPATIBLE, OPENAI
+from bridge.transform.families import ANTHROPIC, COMPATIBLE, OPENAI
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -545,7 +545,8 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
             f"{A}, profile: anthropic}}}}",
             [
                 'upstreams.a.profile: "anthropic" is not a profile for openai_chat: '
-                "compatible, openai"
+                "azure, compatible, deepseek, fireworks, gemini, groq, llama.cpp, lmstudio, "
+                "mistral, ollama, openai, openrouter, together, vllm, xai"
             ],
             id="profile of another protocol",
         ),

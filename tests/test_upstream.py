@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.transform.families import ANTHROPIC
 from bridge.transform.model import Protocol
-from bridge.transform.profile import ANTHROPIC
 from bridge.upstream import Auth, Scheme, Target, Upstream, glob, usual_auth
 
 

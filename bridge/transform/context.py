@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 
 from .envelope import seal, unseal
+from .families import VENDOR
 from .json_text import Json
 from .model import Native, Protocol, Request
 from .notes import Notes
-from .profile import VENDOR, Profile
+from .profile import Profile
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ of a conversation, and the tool's own name must come back exactly.
 """
 
 import re
+import string
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from hashlib import sha256
@@ -17,6 +18,8 @@ from .notes import TransformError
 _ID_PREFIX = re.compile(r"^[A-Za-z]+[-_]")
 _NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]")
 _LEGAL_CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NINE_SIGNS = re.compile(r"[A-Za-z0-9]{9}")
+_SIGNS = string.digits + string.ascii_letters
 _ILLEGAL_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 # The longest tool name a client may bring, and the longest we make. Anthropic documents 64 and has
@@ -48,6 +51,14 @@ def short_call_id(*seed: str) -> str:
     """A legal id of 45 characters, the same for the same seed."""
     digest = sha256("\0".join(seed).encode("utf-8", "surrogatepass")).digest()
     return "call_" + urlsafe_b64encode(digest).decode()[:40]
+
+
+def nine_signs(call_id: str) -> str:
+    """`call_id` if it is nine letters or digits, else nine made of it: Mistral takes no others."""
+    if _NINE_SIGNS.fullmatch(call_id):
+        return call_id
+    number = int.from_bytes(sha256(call_id.encode("utf-8", "surrogatepass")).digest())
+    return "".join(_SIGNS[number // len(_SIGNS) ** place % len(_SIGNS)] for place in range(9))
 
 
 def tool_name(name: str, target: Protocol) -> str:

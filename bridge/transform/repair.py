@@ -262,7 +262,7 @@ def _with_known_effort(error: Error, body: dict[str, Json], profile: Profile) ->
     if "effort" not in told or sent not in words or not known:
         return None
     detail = f"not {sent} but one of {', '.join(known)}"
-    return Repair(replace(profile, efforts=known), "effort", detail)
+    return Repair(replace(profile, efforts=known, model_efforts=()), "effort", detail)
 
 
 def _effort(body: dict[str, Json]) -> str:

@@ -79,6 +79,7 @@ OWN = {
 SPECIMENS: Specimens = {
     "limits and sampling": {
         **each(max_completion_tokens=50, max_tokens=50, temperature=0.5, top_p=0.9),
+        "`max_tokens` above the model's most": Specimen({"max_tokens": 500_000}, older=True),
         **each(temperature=0.5, top_p=0.9, older=True),
         "`temperature` above 1 for an older model": Specimen({"temperature": 1.5}, older=True),
         "both together for an older model": Specimen(

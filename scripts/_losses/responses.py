@@ -74,6 +74,9 @@ LATE = {"type": "additional_tools", "role": "developer", "tools": [function()]}
 SPECIMENS: Specimens = {
     "limits and sampling": {
         **each(max_output_tokens=50),
+        "`max_output_tokens` above the model's most": Specimen(
+            {"max_output_tokens": 500_000}, older=True
+        ),
         "`prewarm`, which fills the cache": Specimen({"prompt_cache_options": {"prewarm": True}}),
         **each(temperature=0.5, top_p=0.9),
         **each(temperature=0.5, top_p=0.9, older=True),

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from bridge.transform import CODES, Note, Protocol, TransformError, Translator
 from bridge.transform.envelope import seal
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import Native
-from bridge.transform.profile import COMPATIBLE
 
 type Json = Any
 

@@ -179,6 +179,24 @@ def test_breaking_off_says_so_once() -> None:
     assert exact.break_off(error) == []
 
 
+@pytest.mark.parametrize("model", [None, "up"])
+@pytest.mark.parametrize("silent", [True, False], ids=["an end", "an error of ours"])
+def test_what_breaks_off_a_stream_that_was_passed_on_belongs_to_it(
+    silent: bool, model: str | None
+) -> None:
+    t = Translator("openai_responses", "openai_responses", model=model)
+    t.request(json.dumps({"model": "asked", "input": "x", "stream": True}).encode())
+    begun = {"id": "resp_1", "model": model or "asked", "created_at": 7, "output": []}
+    created = {"type": "response.created", "response": begun}
+    out = t.stream(b"data: " + json.dumps(created).encode() + b"\n\n")
+    out += t.stream(b"") if silent else t.break_off(module.Error("server", "a bug", 502))
+    lines = b"".join(out).splitlines()
+    events = [json.loads(line[6:]) for line in lines if line.startswith(b"data: ")]
+    assert [e["type"] for e in events] == ["response.created", "error", "response.failed"]
+    told = events[-1]["response"]
+    assert (told["id"], told["created_at"], told["model"]) == ("resp_1", 7, "asked")
+
+
 TWO = {
     "id": "c1",
     "model": "up",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.transform.changes import last_effort, late_tools, settled
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import (
     Effort,
     EffortPart,
@@ -25,7 +26,7 @@ from bridge.transform.model import (
     ToolChangePart,
     ToolResultPart,
 )
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"

@@ -2,9 +2,10 @@ import pytest
 
 from bridge.transform.context import Context, context
 from bridge.transform.envelope import MAX_BYTES
+from bridge.transform.families import ANTHROPIC, OPENAI
 from bridge.transform.model import Native, Protocol
 from bridge.transform.notes import Note
-from bridge.transform.profile import ANTHROPIC, OPENAI, Profile
+from bridge.transform.profile import Profile
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"

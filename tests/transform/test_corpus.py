@@ -11,6 +11,7 @@ import pytest
 
 from bridge.transform import TransformError, Translator, detect
 from bridge.transform.arguments import normal_arguments
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.json_text import dumps, loads
 from bridge.transform.mismatch import protocol_of
 from bridge.transform.model import (
@@ -23,7 +24,7 @@ from bridge.transform.model import (
     ToolCallPart,
 )
 from bridge.transform.notes import ERRORS
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 from bridge.transform.sse import SseParser
 from bridge.transform.translator import CODECS
 from tests.transform.recorded import (

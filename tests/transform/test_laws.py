@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from bridge.transform import TransformError, Translator
 from bridge.transform.context import context
+from bridge.transform.families import COMPATIBLE, VENDOR
 from bridge.transform.json_text import dumps, loads
 from bridge.transform.model import Protocol, ToolCallPart
-from bridge.transform.profile import COMPATIBLE, VENDOR, Profile, matches
+from bridge.transform.profile import Profile, matches
 from bridge.transform.translator import CODECS
 from tests.transform.asked import asked, budgeted
 from tests.transform.sdks import request_faults

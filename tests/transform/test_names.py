@@ -9,6 +9,7 @@ from bridge.transform.context import Context, context
 from bridge.transform.model import Protocol, Request
 from bridge.transform.names import (
     is_legal_call_id,
+    nine_signs,
     object_id,
     short_call_id,
     tool_name,
@@ -128,6 +129,32 @@ def test_short_call_ids_are_legal_and_differ(seeds: list[list[str]]) -> None:
 
 def test_a_short_call_id_is_the_same_in_every_process() -> None:
     assert short_call_id("resp_1", "2") == "call_BwLF6C-0cGxe4WdjWIepkNmHN0yWmYOkVQTAx5ci"
+
+
+@given(call_id=ANY_TEXT)
+def test_nine_signs_are_letters_and_digits(call_id: str) -> None:
+    made = nine_signs(call_id)
+    assert re.fullmatch(r"[A-Za-z0-9]{9}", made)
+    assert nine_signs(made) == made
+
+
+@given(ids=st.lists(ANY_TEXT, unique=True))
+def test_nine_signs_differ_where_the_ids_do(ids: list[str]) -> None:
+    assert len(set(map(nine_signs, ids))) == len(ids)
+
+
+@pytest.mark.parametrize(
+    "call_id, made",
+    [
+        pytest.param("aZ09aZ09a", "aZ09aZ09a", id="nine already"),
+        pytest.param("toolu_01AbC", "IdN4LiVKU", id="in every process"),
+        pytest.param("aZ09aZ09a0", "IMTBzkQUc", id="ten"),
+        pytest.param("aZ09aZ09\n", "zkEJ5Owzz", id="a line break for the ninth"),
+        pytest.param("aZ09aZ09é", "yHxgLNBdh", id="a letter beyond ASCII"),
+    ],
+)
+def test_nine_signs(call_id: str, made: str) -> None:
+    assert nine_signs(call_id) == made
 
 
 # --- names of tools

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import (
     Message,
     Native,
@@ -25,7 +26,7 @@ from bridge.transform.model import (
 from bridge.transform.names import tool_name
 from bridge.transform.notes import TransformError
 from bridge.transform.prepare import Toolbox, Wire, full_name, prepare, without_tools
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"

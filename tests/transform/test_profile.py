@@ -1,27 +1,11 @@
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import date
 from typing import Any
 
 import pytest
 
 from bridge.transform.effort import LEVELS
-from bridge.transform.model import Protocol
-from bridge.transform.profile import (
-    ANTHROPIC,
-    COMPATIBLE,
-    NAMED,
-    OPENAI,
-    VENDOR,
-    Models,
-    Profile,
-    matches,
-    resolve,
-)
-
-A: Protocol = "anthropic_messages"
-C: Protocol = "openai_chat"
-R: Protocol = "openai_responses"
+from bridge.transform.profile import Models, Profile, efforts_of, matches, read_flags
 
 
 @pytest.mark.parametrize(
@@ -43,305 +27,28 @@ def test_matches(model: str, patterns: Models, answer: bool) -> None:
     assert matches(model, patterns) is answer
 
 
-# --- the vendors' models
-
-
-def known(flags: str, names: str) -> Iterator[Any]:
-    """Each name with the set of the flags it has."""
-    for name in names.split():
-        yield pytest.param(name, set(flags.split()), id=name)
-
-
-CLAUDE_FLAGS = (
-    "sampling",
-    "system_messages",
-    "adaptive",
-    "manual_thinking",
-    "disable_thinking",
-    "output_format",
+MANY = Profile(
+    efforts=("low", "high"),
+    model_efforts=(("*-mini*", ("none",)), ("big*", ()), ("*", ("max",)), ("big*", ("low",))),
 )
 
 
 @pytest.mark.parametrize(
-    "model, flags",
+    "model, profile, efforts",
     [
-        *known(
-            "system_messages adaptive output_format",
-            """
-            claude-opus-5-5 claude-opus-5-5-20260901 claude-sonnet-5-5 claude-sonnet-5-5-20260901
-            claude-fable-5 claude-fable-5-1 claude-mythos-5 claude-mythos-5-1-20260801
-            """,
-        ),
-        *known(
-            "system_messages adaptive disable_thinking output_format",
-            """
-            claude-opus-5 claude-opus-5-20260724 claude-haiku-5-5 claude-haiku-5-5-20260901
-            claude-opus-4-8 claude-opus-4-8-20260528
-            """,
-        ),
-        *known(
-            "adaptive disable_thinking output_format",
-            "claude-sonnet-5 claude-sonnet-5-20260601 claude-opus-4-7 claude-opus-4-7-20260416",
-        ),
-        *known(
-            "sampling adaptive manual_thinking disable_thinking output_format",
-            "claude-opus-4-6 claude-sonnet-4-6 claude-opus-4-6-20260205",
-        ),
-        *known(
-            "sampling manual_thinking disable_thinking output_format",
-            """
-            claude-opus-4-5 claude-opus-4-5-20251101 claude-sonnet-4-5-20250929
-            claude-haiku-4-5 claude-haiku-4-5-20251001 claude-opus-4-1 claude-opus-4-1-20250805
-            """,
-        ),
-        *known(
-            "sampling manual_thinking disable_thinking",
-            """
-            claude-opus-4-0 claude-sonnet-4-0 claude-opus-4-20250514 claude-sonnet-4-20250514
-            claude-sonnet-4 claude-3-7-sonnet-20250219 claude-3-7-sonnet-latest
-            """,
-        ),
-        *known(
-            "sampling disable_thinking",
-            """
-            claude-3-5-haiku-20241022 claude-3-5-sonnet-latest claude-3-opus-20240229
-            claude-3-haiku-20240307 claude-3-sonnet-20240229 claude-2.1
-            """,
-        ),
-        *known("adaptive disable_thinking output_format", "claude-opus-6 something-else"),
+        pytest.param("m", Profile(), LEVELS, id="all levels, if nothing is said"),
+        pytest.param("m", Profile(efforts=("low",)), ("low",), id="those of the server"),
+        pytest.param("A-Mini-2", MANY, ("none",), id="those of the model come first"),
+        pytest.param("big-mini", MANY, ("none",), id="those of the first glob that fits"),
+        pytest.param("big", MANY, (), id="be there none"),
+        pytest.param("else", MANY, ("max",), id="whatever comes later"),
     ],
 )
-def test_what_claude_models_take(model: str, flags: set[str]) -> None:
-    assert {f for f in CLAUDE_FLAGS if matches(model, getattr(ANTHROPIC, f))} == flags
+def test_efforts_of_a_model(model: str, profile: Profile, efforts: tuple[str, ...]) -> None:
+    assert efforts_of(model, profile) == efforts
 
 
-@pytest.mark.parametrize(
-    "model, flags",
-    [
-        *known(
-            "effort_updates tool_updates compaction",
-            """
-            claude-opus-5 claude-opus-5-20260724 claude-opus-5-5 claude-sonnet-5-5
-            claude-sonnet-5-5-20260901 claude-haiku-5-5 claude-fable-5-1 claude-fable-5-1-20260801
-            claude-mythos-5-1 claude-mythos-5-2
-            """,
-        ),
-        *known(
-            "tool_updates compaction",
-            "claude-opus-4-8 claude-fable-5 claude-fable-5-20260601 claude-mythos-5-20260601",
-        ),
-        *known("compaction", "claude-opus-4-6 claude-sonnet-4-6 claude-opus-4-7 claude-sonnet-5"),
-        *known("", "claude-haiku-4-5 claude-opus-4-1 claude-sonnet-4-20250514 claude-3-opus"),
-    ],
-)
-def test_what_claude_models_take_within_a_conversation(model: str, flags: set[str]) -> None:
-    asked = ("effort_updates", "tool_updates", "compaction")
-    assert {f for f in asked if matches(model, getattr(ANTHROPIC, f))} == flags
-
-
-@pytest.mark.parametrize(
-    "model, limit",
-    [
-        ("claude-3-haiku-20240307", 4_096),
-        ("claude-2.1", 4_096),
-        ("claude-3-5-haiku-20241022", 8_192),
-        ("claude-3-7-sonnet-20250219", 64_000),
-        ("claude-opus-4", 32_000),
-        ("claude-opus-4-0", 32_000),
-        ("claude-opus-4-20250514", 32_000),
-        ("claude-opus-4-1-20250805", 32_000),
-        ("claude-sonnet-4", 64_000),
-        ("claude-sonnet-4-20250514", 64_000),
-        ("claude-sonnet-4-5-20250929", 64_000),
-        ("claude-haiku-4-5", 64_000),
-        ("claude-opus-4-5-20251101", 64_000),
-        ("claude-sonnet-4-6", None),
-        ("claude-opus-4-8", None),
-        ("claude-opus-5-5", None),
-    ],
-)
-def test_how_much_claude_models_write(model: str, limit: int | None) -> None:
-    limits = [limit for glob, limit in ANTHROPIC.output_limits if matches(model, (glob,))]
-    assert limits[:1] == ([limit] if limit else [])
-
-
-@pytest.mark.parametrize(
-    "model, flags",
-    [
-        *known(
-            "reasoning",
-            """
-            o1 o1-2024-12-17 o3 o3-mini o3-mini-2025-01-31 o3-deep-research o4-mini
-            o4-mini-2025-04-16 gpt-5 gpt-5-mini gpt-5-2025-08-07 gpt-5-codex gpt-5.1
-            gpt-5.1-codex-max gpt-5.6 GPT-5.6 gpt-6-luna gpt-6.2-sol codex-mini-latest
-            computer-use-preview-2025-03-11 ft:o4-mini-2025-04-16:org::id ft:gpt-5-mini:org::id
-            """,
-        ),
-        *known(
-            "sampling stop",
-            """
-            gpt-5-chat-latest gpt-5.1-chat-latest chatgpt-4o-latest gpt-4o gpt-4o-mini-2024-07-18
-            gpt-4.1 gpt-4.1-nano gpt-4-turbo gpt-4 gpt-3.5-turbo ft:gpt-4o-mini:org::id
-            my-azure-deployment
-            """,
-        ),
-    ],
-)
-def test_what_openai_models_take(model: str, flags: set[str]) -> None:
-    asked = ("reasoning", "sampling", "stop")
-    assert {f for f in asked if matches(model, getattr(OPENAI, f))} == flags
-    assert matches(model, OPENAI.phase) is ("reasoning" in flags)
-
-
-@pytest.mark.parametrize(
-    "model, filled",
-    [("gpt-5.6", True), ("gpt-6.2-sol", True), ("gpt-5.5", False), ("gpt-5", False), ("o3", False)],
-)
-def test_only_the_newest_openai_models_fill_a_cache_without_an_answer(
-    model: str, filled: bool
-) -> None:
-    assert matches(model, OPENAI.prewarm) is filled
-
-
-@pytest.mark.parametrize(
-    "model, flags",
-    [
-        *known("effort_updates tool_updates", "gpt-6 gpt-6-astra gpt-6.2-sol gpt-6-luna"),
-        *known("tool_updates", "gpt-6-astra-pro gpt-5.4 gpt-5.6-mini"),
-        *known("", "gpt-5 gpt-5.1 gpt-5-codex gpt-6-chat-latest gpt-4.1 o3"),
-    ],
-)
-def test_what_openai_models_take_within_a_conversation(model: str, flags: set[str]) -> None:
-    asked = ("effort_updates", "tool_updates")
-    assert {f for f in asked if matches(model, getattr(OPENAI, f))} == flags
-
-
-# --- profiles
-
-
-@pytest.mark.parametrize(
-    "flag, vendor, compatible",
-    [
-        ("max_tokens_field", "max_completion_tokens", "max_tokens"),
-        ("join_text", False, True),
-        ("developer_role", True, False),
-        ("late_system", True, False),
-        ("custom_tools", True, False),
-        ("strict_tools", True, False),
-        ("vendor_fields", True, False),
-        ("empty_call_content", "null", "empty"),
-        ("empty_tool_result", "", "(no output)"),
-        ("stream_usage", True, True),
-        ("reasoning_field", "none", "none"),
-        ("efforts", LEVELS, ("low", "medium", "high")),
-        ("cache_breakpoints", True, False),
-        ("tool_images", False, False),
-        ("top_k", False, False),
-        ("effort_updates", OPENAI.effort_updates, ()),
-        ("tool_updates", OPENAI.tool_updates, ()),
-    ],
-)
-def test_chat_servers(flag: str, vendor: object, compatible: object) -> None:
-    assert getattr(VENDOR[C], flag) == vendor
-    assert getattr(COMPATIBLE[C], flag) == compatible
-
-
-@pytest.mark.parametrize(
-    "flag, vendor, compatible",
-    [
-        ("merge_roles", False, True),
-        ("top_k", True, True),
-        ("anthropic_version", "2023-06-01", "2023-06-01"),
-        ("max_tokens_default", 32_000, 32_000),
-        ("efforts", ("low", "medium", "high", "xhigh", "max"), ("low", "medium", "high")),
-        ("mcp_beta", "mcp-client-2026-09-15", ""),
-    ],
-)
-def test_messages_servers(flag: str, vendor: object, compatible: object) -> None:
-    assert getattr(VENDOR[A], flag) == vendor
-    assert getattr(COMPATIBLE[A], flag) == compatible
-
-
-@pytest.mark.parametrize(
-    "flag, answer",
-    [
-        ("sampling", True),
-        ("stop", True),
-        ("reasoning", True),
-        ("manual_thinking", True),
-        ("adaptive", False),
-        ("output_format", False),
-        ("system_messages", False),
-        ("effort_updates", False),
-        ("tool_updates", False),
-        ("compaction", False),
-    ],
-)
-def test_compatible_servers_treat_all_models_alike(flag: str, answer: bool) -> None:
-    for model in ("claude-opus-5-5", "gpt-5.6", "qwen3", ""):
-        assert matches(model, getattr(COMPATIBLE[A], flag)) is answer
-
-
-@pytest.mark.parametrize("protocol", [A, C, R])
-def test_levels_of_effort_are_known_and_go_upwards(protocol: Protocol) -> None:
-    for profile in (VENDOR[protocol], COMPATIBLE[protocol]):
-        assert list(profile.efforts) == [level for level in LEVELS if level in profile.efforts]
-
-
-# --- which one an upstream has
-
-OPENAI_HOSTS = (
-    "api.openai.com API.OpenAI.com api.openai.com. eu.api.openai.com chatgpt.com "
-    "mine.openai.azure.com mine.services.ai.azure.com"
-).split()
-ANTHROPIC_HOSTS = "api.anthropic.com Api.Anthropic.COM mine.services.ai.azure.com".split()
-OTHER_HOSTS = """
-    evilapi.openai.com.example.org notapi.openai.com xapi.anthropic.com api.openai.com.evil.org
-    openai.com api.openai.co notchatgpt.com evilopenai.azure.com azure.com localhost 127.0.0.1 ::1
-    openrouter.ai
-""".split()
-
-
-@pytest.mark.parametrize(
-    "protocol, host, profile",
-    [
-        *((A, host, ANTHROPIC) for host in ANTHROPIC_HOSTS),
-        *((A, host, COMPATIBLE[A]) for host in OTHER_HOSTS),
-        *((C, host, OPENAI) for host in OPENAI_HOSTS),
-        *((R, host, OPENAI) for host in OPENAI_HOSTS),
-        *((C, host, COMPATIBLE[C]) for host in OTHER_HOSTS),
-        *((R, host, COMPATIBLE[R]) for host in OTHER_HOSTS),
-        pytest.param(C, "api.anthropic.com", COMPATIBLE[C], id="Anthropic's Chat is no OpenAI's"),
-        pytest.param(A, "api.openai.com", COMPATIBLE[A], id="OpenAI's Messages is no Anthropic's"),
-        pytest.param(C, "", COMPATIBLE[C], id="no host"),
-    ],
-)
-def test_without_a_profile_the_host_decides(
-    protocol: Protocol, host: str, profile: Profile
-) -> None:
-    assert resolve(protocol, host, None) == profile
-    assert resolve(protocol, host, {}) == profile
-
-
-@pytest.mark.parametrize(
-    "protocol, name, profile",
-    [
-        (A, "anthropic", ANTHROPIC),
-        (A, "compatible", COMPATIBLE[A]),
-        (C, "openai", OPENAI),
-        (C, "compatible", COMPATIBLE[C]),
-        (R, "openai", OPENAI),
-        (R, "compatible", COMPATIBLE[R]),
-    ],
-)
-def test_a_profile_by_name(protocol: Protocol, name: str, profile: Profile) -> None:
-    for host in ("api.openai.com", "localhost"):
-        assert resolve(protocol, host, name) == profile
-        assert resolve(protocol, host, {"base": name}) == profile
-
-
-def test_every_name_stands_for_a_profile_of_some_protocol() -> None:
-    assert all(NAMED.values())
+# --- flags from a configuration
 
 
 @pytest.mark.parametrize(
@@ -364,42 +71,39 @@ def test_every_name_stands_for_a_profile_of_some_protocol() -> None:
             id="limits in their order",
         ),
         pytest.param(
+            {"model_efforts": {"a*": ["none"], "*": []}},
+            {"model_efforts": (("a*", ("none",)), ("*", ()))},
+            id="levels of some models",
+        ),
+        pytest.param(
+            {"refused_fields": ["store", "tools.strict"]},
+            {"refused_fields": ("store", "tools.strict")},
+            id="fields",
+        ),
+        pytest.param(
+            {"renamed_fields": {"seed": "random_seed"}, "renamed_roles": {}},
+            {"renamed_fields": (("seed", "random_seed"),), "renamed_roles": ()},
+            id="names",
+        ),
+        pytest.param(
             {"top_k": True, "join_text": False}, {"top_k": True, "join_text": False}, id="several"
         ),
     ],
 )
-def test_flags_change_the_profile_of_the_host(
-    flags: dict[str, Any], changes: dict[str, Any]
-) -> None:
-    assert resolve(C, "localhost", flags) == replace(COMPATIBLE[C], **changes)
-    assert resolve(C, "api.openai.com", flags) == replace(OPENAI, **changes)
-    assert resolve(C, "localhost", {"base": "openai", **flags}) == replace(OPENAI, **changes)
+def test_flags_are_read(flags: dict[str, Any], changes: dict[str, Any]) -> None:
+    assert read_flags(flags) == changes
 
 
 NAMES = ", ".join(flag.name for flag in fields(Profile))
 EFFORTS = "a list of none, minimal, low, medium, high, xhigh, max"
 GLOBS = "true, false or a list of model globs"
 LIMITS = "a mapping of model globs to numbers above 0"
+MODEL_EFFORTS = f"a mapping of model globs to {EFFORTS.replace('a list', 'lists')}"
 
 
 @pytest.mark.parametrize(
-    "profile, problem",
+    "flags, problem",
     [
-        pytest.param(
-            "openia",
-            '"openia" is not a profile for openai_chat: compatible, openai',
-            id="an unknown name",
-        ),
-        pytest.param(
-            "anthropic",
-            '"anthropic" is not a profile for openai_chat: compatible, openai',
-            id="a name of another protocol",
-        ),
-        pytest.param(
-            {"base": None},
-            '"None" is not a profile for openai_chat: compatible, openai',
-            id="a base without a name",
-        ),
         pytest.param(
             {"shiny": True},
             f'"shiny" is not a profile flag: base, {NAMES}',
@@ -460,21 +164,34 @@ LIMITS = "a mapping of model globs to numbers above 0"
             f"output_limits: {{4: 5}} is not {LIMITS}",
             id="a limit of no glob",
         ),
+        pytest.param(
+            {"model_efforts": {"a": "low"}},
+            f"model_efforts: {{'a': 'low'}} is not {MODEL_EFFORTS}",
+            id="a model's level without a list",
+        ),
+        pytest.param(
+            {"model_efforts": {"a": ["hgh"]}},
+            f"model_efforts: {{'a': ['hgh']}} is not {MODEL_EFFORTS}",
+            id="a level no model has",
+        ),
+        pytest.param(
+            {"refused_fields": "store"},
+            "refused_fields: 'store' is not a list of fields",
+            id="a single field",
+        ),
+        pytest.param(
+            {"renamed_fields": {"seed": 1}},
+            "renamed_fields: {'seed': 1} is not a mapping of names to names",
+            id="a new name that is no text",
+        ),
+        pytest.param(
+            {"renamed_roles": ["developer"]},
+            "renamed_roles: ['developer'] is not a mapping of names to names",
+            id="a role without a new name",
+        ),
     ],
 )
-def test_what_a_wrong_profile_is_told(profile: Any, problem: str) -> None:
+def test_what_a_wrong_flag_is_told(flags: Any, problem: str) -> None:
     with pytest.raises(ValueError) as caught:
-        resolve(C, "localhost", profile)
+        read_flags(flags)
     assert str(caught.value) == problem
-
-
-@pytest.mark.parametrize("protocol", [A, C, R])
-def test_a_profile_written_out_as_flags_is_itself(protocol: Protocol) -> None:
-    for profile in (VENDOR[protocol], COMPATIBLE[protocol]):
-        flags: dict[str, Any] = {}
-        for flag in fields(Profile):
-            value = getattr(profile, flag.name)
-            written = dict(value) if flag.name == "output_limits" else value
-            flags[flag.name] = list(written) if isinstance(written, tuple) else written
-        assert resolve(protocol, "localhost", flags) == profile
-        assert resolve(protocol, "api.openai.com", flags) == profile

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bridge.transform import TransformError, Translator
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import Protocol
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 from tests.transform.strategies import Body
 
 A: Protocol = "anthropic_messages"

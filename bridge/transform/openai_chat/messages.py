@@ -29,6 +29,7 @@ from ..model import (
     ToolCallPart,
     ToolResultPart,
 )
+from ..names import nine_signs
 from ..notes import TransformError
 from .parts import (
     PROTOCOL,
@@ -339,9 +340,12 @@ class _Writer:
             notes.add("hint_dropped", call.where, "cache breakpoint")
         if call.kind == "custom":
             custom = {"name": call.name, "input": call.arguments}
-            return {"id": call.id, "type": "custom", "custom": custom, **mark}
+            return {"id": self._id(call.id), "type": "custom", "custom": custom, **mark}
         function = {"name": call.name, "arguments": normal_arguments(call.arguments)}
-        return {"id": call.id, "type": "function", "function": function, **mark}
+        return {"id": self._id(call.id), "type": "function", "function": function, **mark}
+
+    def _id(self, call_id: str) -> str:
+        return nine_signs(call_id) if self._profile.short_call_ids else call_id
 
     def _results(self, message: Message) -> None:
         number = 0
@@ -368,7 +372,7 @@ class _Writer:
         if self._legacy:
             self._messages.append({"role": "function", "name": part.name, "content": content})
         else:
-            call = {"role": "tool", "tool_call_id": part.call_id, "content": content}
+            call = {"role": "tool", "tool_call_id": self._id(part.call_id), "content": content}
             self._messages.append(call)
         return number
 

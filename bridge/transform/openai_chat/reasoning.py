@@ -12,7 +12,7 @@ from ..effort import clamp, effort_of, effort_of_budget
 from ..envelope import is_sealed
 from ..json_text import Json
 from ..model import Effort, Extra, Native, Part, Protocol, Reasoning, ReasoningPart, Request
-from ..profile import matches
+from ..profile import efforts_of, matches
 from .parts import PROTOCOL
 
 __all__ = ["decode_reasoning", "encode_reasoning"]
@@ -77,15 +77,34 @@ def _visible(exclude: Json, include: Json, form: Json) -> bool | None:
     return include if isinstance(include, bool) else None
 
 
+# How thinking is switched off at servers that have no word of effort for it.
+SWITCHES: dict[str, dict[str, Json]] = {
+    "thinking": {"type": "disabled"},  # DeepSeek, GLM
+    "reasoning": {"enabled": False},  # Together
+    "chat_template_kwargs": {"enable_thinking": False},  # vLLM, llama.cpp
+}
+
+
 def encode_reasoning(request: Request, ctx: Context) -> dict[str, Json]:
     """The fields for `request.reasoning`."""
-    body: dict[str, Json] = {}
-    effort = _wanted(request.reasoning, ctx)
-    if effort is not None and (known := _known(effort, ctx.model or request.model, ctx)):
-        body["reasoning_effort"] = known
-    if request.protocol == PROTOCOL and request.reasoning.visible is not None:
-        body["include_reasoning"] = request.reasoning.visible
-    return body
+    effort, visible = _wanted(request.reasoning, ctx), request.reasoning.visible
+    body = {} if effort is None else _told(effort, ctx.model or request.model, ctx)
+    if request.protocol != PROTOCOL or visible is None:  # what others hide, they still send back
+        return body
+    if ctx.profile.effort_field == "reasoning":
+        return {"reasoning": {**body.get("reasoning", {}), "exclude": not visible}}
+    return {**body, "include_reasoning": visible}
+
+
+def _told(effort: Effort, model: str, ctx: Context) -> dict[str, Json]:
+    off = ctx.profile.thinking_off
+    if effort == "none" and off in SWITCHES and matches(model, ctx.profile.reasoning):
+        return {off: SWITCHES[off]}
+    known = _known(effort, model, ctx)
+    if known is None:
+        return {}
+    nested = ctx.profile.effort_field == "reasoning"
+    return {"reasoning": {"effort": known}} if nested else {"reasoning_effort": known}
 
 
 def _wanted(reasoning: Reasoning, ctx: Context) -> Effort | None:
@@ -105,7 +124,7 @@ def _known(effort: Effort, model: str, ctx: Context) -> Effort | None:
         code = "hint_dropped" if effort == "none" else LOST
         ctx.notes.add(code, "reasoning_effort", f"{effort}: {model} takes no effort")
         return None
-    known = clamp(effort, profile.efforts)
+    known = clamp(effort, efforts_of(model, profile))
     if effort == "none" and known != "none" and not profile.vendor_fields:
         known = None  # at such servers the least effort may switch reasoning on
     if known != effort:

@@ -307,8 +307,8 @@ def _with_extras(body: dict[str, Json], request: Request, model: str, ctx: Conte
             ctx.notes.add("hint_dropped", name, "a field of OpenAI")
         elif name in SAMPLING and not matches(model, ctx.profile.sampling):
             ctx.notes.add("sampling_dropped", name, f"{model} does not take it")
-        elif name == "stream_options":
-            body[name] = {**body.get(name, {}), **extra.value}
+        elif isinstance(body.get(name), dict) and isinstance(extra.value, dict):  # the rest of it
+            body[name] = {**body[name], **extra.value}
         elif name == "prompt_cache_options" and shared:
             body[name] = _cache_options(extra.value, ctx)
         else:

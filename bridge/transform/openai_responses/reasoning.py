@@ -26,7 +26,7 @@ from ..model import (
     ReasoningPart,
     Request,
 )
-from ..profile import matches
+from ..profile import efforts_of, matches
 from .parts import PROTOCOL, SETTINGS, given_fields, staged, type_of
 
 __all__ = ["decode_reasoning", "encode_reasoning"]
@@ -93,7 +93,7 @@ def encode_reasoning(request: Request, ctx: Context) -> dict[str, Json]:
     if not matches(model, ctx.profile.reasoning):
         _note_lost(request, effort, own, model, ctx)
         return {}
-    known = effort and clamp(effort, ctx.profile.efforts)
+    known = effort and clamp(effort, efforts_of(model, ctx.profile))
     if known != effort:
         ctx.notes.add("effort_clamped", "reasoning.effort", f"{effort} became {known or 'nothing'}")
     summary = "auto" if request.reasoning.visible else None

@@ -6,6 +6,7 @@ import pytest
 
 from bridge.transform.anthropic_messages.messages import decode_messages, encode_messages
 from bridge.transform.context import Context, context
+from bridge.transform.families import ANTHROPIC
 from bridge.transform.model import (
     CacheMark,
     EffortPart,
@@ -24,7 +25,7 @@ from bridge.transform.model import (
     UrlSource,
 )
 from bridge.transform.notes import TransformError
-from bridge.transform.profile import ANTHROPIC, Profile
+from bridge.transform.profile import Profile
 
 A = "anthropic_messages"
 NEW, OLD = "claude-opus-5-5", "claude-sonnet-4-5"  # takes system messages, or not

@@ -11,9 +11,10 @@ from bridge.transform.anthropic_messages.reasoning import (
     encode_reasoning,
 )
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE, VENDOR
 from bridge.transform.model import Protocol, Reasoning, Request
 from bridge.transform.notes import TransformError
-from bridge.transform.profile import COMPATIBLE, VENDOR, Profile
+from bridge.transform.profile import Profile
 
 A = "anthropic_messages"
 ADAPTIVE, ALWAYS, MANUAL, NEVER = (
@@ -161,20 +162,24 @@ SHOWN = {"type": "adaptive", "display": "summarized"}
             Reasoning(mode="enabled", budget=5_000), ADAPTIVE, SHOWN, "medium", [], id="a budget"
         ),
         pytest.param(Reasoning("none"), MANUAL, None, None, [], id="off is the old default"),
-        pytest.param(
-            Reasoning("medium"),
-            NEVER,
-            None,
-            None,
-            ["reasoning_option_dropped"],
-            id="a model that cannot think",
-        ),
     ],
 )
 def test_an_effort_becomes_what_the_model_takes(
     reasoning: Reasoning, model: str, config: Any, effort: str | None, noted: list[str]
 ) -> None:
     assert encoded(reasoning, model) == (Thinking(config, effort, 50_000), noted)
+
+
+def test_a_model_that_cannot_think_is_not_asked_to() -> None:
+    thinking, noted = encoded(Reasoning("medium"), NEVER)
+    assert (thinking.config, thinking.effort) == (None, None)
+    assert noted == ["max_tokens_clamped", "reasoning_option_dropped"]
+
+
+@pytest.mark.parametrize("asked, sent, noted", [(50_000, 4_096, True), (4_096, 4_096, False)])
+def test_nobody_asks_for_more_than_a_model_writes(asked: int, sent: int, noted: bool) -> None:
+    thinking, codes = encoded(Reasoning(), NEVER, max_tokens=asked)
+    assert thinking.max_tokens == sent and codes == ["max_tokens_clamped"] * noted
 
 
 @pytest.mark.parametrize(

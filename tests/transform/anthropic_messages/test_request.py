@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.transform.anthropic_messages import decode_request, encode_request
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import (
     CacheMark,
     EffortPart,
@@ -26,7 +27,7 @@ from bridge.transform.model import (
     ToolResultPart,
 )
 from bridge.transform.notes import TransformError
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 from tests.transform.sdks import request_faults
 
 A = "anthropic_messages"

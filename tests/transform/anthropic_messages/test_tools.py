@@ -13,9 +13,10 @@ from bridge.transform.anthropic_messages.tools import (
     encode_tools,
 )
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import CacheMark, Native, Tool, ToolChangePart, ToolChoice
 from bridge.transform.notes import TransformError
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 
 A = "anthropic_messages"
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}

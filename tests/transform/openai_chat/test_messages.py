@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import (
     Base64Source,
     CacheMark,
@@ -24,9 +25,10 @@ from bridge.transform.model import (
     ToolResultPart,
     UrlSource,
 )
+from bridge.transform.names import nine_signs
 from bridge.transform.notes import TransformError
 from bridge.transform.openai_chat.messages import decode_messages, encode_messages
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"
@@ -587,6 +589,15 @@ def test_compatible_servers_get_less(
     turns: list[Message], messages: list[Any], noted: list[str]
 ) -> None:
     assert encode(*turns, profile=LOCAL) == (messages, noted)
+
+
+def test_ids_are_made_short_for_calls_of_both_kinds_and_their_results() -> None:
+    calls = ToolCallPart("call_1", "f", "{}"), ToolCallPart("call_2", "c", "x", "custom")
+    turns = said("assistant", *calls), said("tool", result("call_1", "a"), result("call_2", "b"))
+    written, _ = encode(*turns, profile=Profile(short_call_ids=True))
+    made = [call["id"] for call in written[0]["tool_calls"]]
+    assert made == [nine_signs("call_1"), nine_signs("call_2")]
+    assert [message["tool_call_id"] for message in written[1:]] == made
 
 
 def test_joined_text_with_breakpoints_stays_a_list() -> None:

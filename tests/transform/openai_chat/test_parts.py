@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import (
     AudioPart,
     Base64Source,
@@ -30,7 +31,7 @@ from bridge.transform.model import (
 )
 from bridge.transform.notes import TransformError
 from bridge.transform.openai_chat.parts import decode_image_data, decode_parts, encode_parts
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 
 C: Protocol = "openai_chat"
 A: Protocol = "anthropic_messages"

@@ -1,11 +1,14 @@
 """Reasoning: how much, and the fields it travels in."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bridge.transform.context import Context, context
+from bridge.transform.effort import LEVELS
 from bridge.transform.envelope import is_sealed
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import (
     Extra,
     Native,
@@ -22,7 +25,7 @@ from bridge.transform.openai_chat.reasoning import (
     sealed_details,
     write_thoughts,
 )
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"
@@ -168,6 +171,77 @@ def test_the_effort_is_written(
     assert codes(ctx) == noted
 
 
+OFF = Reasoning(mode="disabled")
+NESTED = replace(COMPATIBLE[C], effort_field="reasoning", efforts=LEVELS)
+
+
+@pytest.mark.parametrize(
+    "reasoning, profile, fields, noted",
+    [
+        pytest.param(
+            Reasoning("low"), NESTED, {"reasoning": {"effort": "low"}}, [], id="within an object"
+        ),
+        pytest.param(OFF, NESTED, {"reasoning": {"effort": "none"}}, [], id="off there, by a word"),
+        pytest.param(Reasoning(), NESTED, {}, [], id="nothing said there"),
+        pytest.param(
+            OFF,
+            Profile(thinking_off="thinking"),
+            {"thinking": {"type": "disabled"}},
+            [],
+            id="off, by a switch",
+        ),
+        pytest.param(
+            OFF,
+            replace(NESTED, thinking_off="reasoning"),
+            {"reasoning": {"enabled": False}},
+            [],
+            id="by a switch in the object",
+        ),
+        pytest.param(
+            OFF,
+            Profile(thinking_off="chat_template_kwargs"),
+            {"chat_template_kwargs": {"enable_thinking": False}},
+            [],
+            id="by the template",
+        ),
+        pytest.param(
+            Reasoning("low"),
+            Profile(thinking_off="thinking"),
+            {"reasoning_effort": "low"},
+            [],
+            id="a switch is not for the other words",
+        ),
+        pytest.param(
+            OFF,
+            Profile(thinking_off="thinking", reasoning=()),
+            {},
+            ["hint_dropped"],
+            id="nor for a model that does not think",
+        ),
+        pytest.param(
+            Reasoning("max"),
+            Profile(model_efforts=(("gpt-*", ("low", "high")),)),
+            {"reasoning_effort": "high"},
+            ["effort_clamped"],
+            id="as the model has it",
+        ),
+        pytest.param(
+            OFF,
+            Profile(efforts=("low",), model_efforts=(("gpt-*", ("none",)),)),
+            {"reasoning_effort": "none"},
+            [],
+            id="off, as this model alone has it",
+        ),
+    ],
+)
+def test_the_effort_in_other_spellings(
+    reasoning: Reasoning, profile: Profile, fields: dict[str, Any], noted: list[str]
+) -> None:
+    ctx = context(A, C, profile)
+    assert encode_reasoning(Request(A, "gpt-5.6", reasoning=reasoning), ctx) == fields
+    assert codes(ctx) == noted
+
+
 def test_the_model_that_answers_decides() -> None:
     ctx = context(A, C)
     ctx.model = "gpt-4.1"
@@ -179,6 +253,22 @@ def test_whether_it_is_shown_is_told_to_the_clients_own_server_only() -> None:
     assert encode_reasoning(Request(A, "m", reasoning=hidden), context(A, C)) == {}
     own = encode_reasoning(Request(C, "m", reasoning=hidden), context(C, C))
     assert own == {"include_reasoning": False}
+
+
+@pytest.mark.parametrize(
+    "reasoning, field",
+    [
+        pytest.param(Reasoning(visible=False), {"exclude": True}, id="hidden"),
+        pytest.param(Reasoning("low", visible=True), {"effort": "low", "exclude": False}, id="not"),
+        pytest.param(Reasoning("low"), {"effort": "low"}, id="nothing said of it"),
+    ],
+)
+def test_whether_it_is_shown_stands_beside_the_effort(
+    reasoning: Reasoning, field: dict[str, Any]
+) -> None:
+    request = Request(C, "m", reasoning=reasoning)
+    assert encode_reasoning(request, context(C, C, NESTED)) == {"reasoning": field}
+    assert decode_reasoning({"reasoning": field}) == (reasoning, {})
 
 
 # --- fields

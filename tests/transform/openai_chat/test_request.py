@@ -1,6 +1,7 @@
 """Request bodies: each field of the API, and those only gateways know."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.json_text import dumps
 from bridge.transform.model import (
     Base64Source,
@@ -33,7 +35,7 @@ from bridge.transform.model import (
 )
 from bridge.transform.notes import TransformError
 from bridge.transform.openai_chat import decode_request, encode_request
-from bridge.transform.profile import ALL, COMPATIBLE, Profile
+from bridge.transform.profile import ALL, Profile
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"
@@ -458,6 +460,37 @@ def test_a_server_with_top_k_gets_it() -> None:
     assert encode(Profile(top_k=True), top_k=4) == ({"top_k": 4}, [])
 
 
+@pytest.mark.parametrize(
+    "flags, told, written",
+    [
+        pytest.param(
+            {"effort_field": "reasoning"},
+            {"reasoning": {"effort": "low", "summary": "auto"}},
+            {"reasoning": {"effort": "low", "summary": "auto"}},
+            id="a word",
+        ),
+        pytest.param(
+            {"thinking_off": "chat_template_kwargs"},
+            {"reasoning_effort": "none", "chat_template_kwargs": {"x": 1}},
+            {"chat_template_kwargs": {"enable_thinking": False, "x": 1}},
+            id="a switch",
+        ),
+        pytest.param(
+            {"thinking_off": "thinking"},
+            {"reasoning_effort": "none", "thinking": True},
+            {"thinking": True},
+            id="something that is no object",
+        ),
+    ],
+)
+def test_what_a_client_says_beside_the_effort_is_kept(
+    flags: dict[str, Any], told: dict[str, Any], written: dict[str, Any]
+) -> None:
+    request = decode(**told)
+    body = encode_request(request, context(C, C, replace(OPEN, **flags)))
+    assert {k: v for k, v in body.items() if k not in ("model", "messages")} == written
+
+
 def test_the_older_form_is_written_for_its_own_clients() -> None:
     body = {
         "model": "m",
@@ -590,7 +623,12 @@ def test_what_is_written_is_read_the_same(request: Request) -> None:
     assert codes(ctx) == []
 
 
-@given(histories(), st.sampled_from([None, COMPATIBLE[C], Profile(stop=ALL, tool_images=True)]))
+@given(
+    histories(),
+    st.sampled_from(
+        [None, COMPATIBLE[C], Profile(stop=ALL, tool_images=True), Profile(short_call_ids=True)]
+    ),
+)
 def test_a_longer_history_only_appends(turns: tuple[Message, ...], profile: Profile | None) -> None:
     def written(upto: int) -> Any:
         request = Request(A, "m", turns[:upto])

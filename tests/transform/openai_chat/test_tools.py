@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import CacheMark, Native, Protocol, Tool, ToolChoice
 from bridge.transform.notes import TransformError
 from bridge.transform.openai_chat.tools import (
@@ -14,7 +15,7 @@ from bridge.transform.openai_chat.tools import (
     encode_tools,
     web_search_options,
 )
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import (
     CacheMark,
     DocumentPart,
@@ -30,7 +31,7 @@ from bridge.transform.model import (
 from bridge.transform.notes import TransformError
 from bridge.transform.openai_responses.messages import decode_messages, encode_messages
 from bridge.transform.prepare import prepare
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"

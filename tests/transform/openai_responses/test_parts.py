@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.model import (
     AudioPart,
     Base64Source,
@@ -41,7 +42,7 @@ from bridge.transform.openai_responses.parts import (
     items,
     type_of,
 )
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"

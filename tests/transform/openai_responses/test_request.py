@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.transform.context import Context, context
+from bridge.transform.families import COMPATIBLE
 from bridge.transform.json_text import dumps
 from bridge.transform.model import (
     Base64Source,
@@ -35,7 +36,7 @@ from bridge.transform.model import (
 )
 from bridge.transform.notes import CODES, ERRORS, TransformError
 from bridge.transform.openai_responses.request import EXTRAS, decode_request, encode_request
-from bridge.transform.profile import COMPATIBLE, Profile
+from bridge.transform.profile import Profile
 from tests.transform.sdks import request_faults
 
 A: Protocol = "anthropic_messages"
