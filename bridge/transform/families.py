@@ -149,6 +149,8 @@ OPENROUTER: Family = {
         effort_field="reasoning",
         efforts=LEVELS,
         reasoning_field="reasoning_details",
+        cache_breakpoints=True,
+        cache_field="cache_control",
         top_k=True,
     ),
     "anthropic_messages": _MESSAGES,
@@ -162,6 +164,7 @@ DEEPSEEK: Family = {
         # is refused.
         efforts=LEVELS[1:],
         thinking_off="thinking",
+        json_schema=False,  # Source: its guide to JSON output: text and json_object
         reasoning_field="reasoning_content",
         reasoning_required=True,
         # Source: DeepSeek's API reference, 2026: system, user, assistant, tool.

@@ -12,6 +12,7 @@ from .context import Context
 from .json_text import Json, dump_text, loads
 from .model import (
     Message,
+    OutputFormat,
     Part,
     Request,
     TextPart,
@@ -30,6 +31,11 @@ from .turns import pair_calls, with_parts
 INPUT = "input"
 VALUE = "value"  # the key that holds what a schema which is no object describes
 DEFAULT_NAMESPACE = "functions"
+ASK_FOR_OBJECT = "Answer with one JSON object and nothing else: no text around it, no code fence."
+ASK_FOR_SCHEMA = (
+    "Answer with JSON that is valid against the following JSON Schema and nothing else: "
+    "no text around it, no code fence.\n"
+)
 MISSING = "These tools are not available here: {}. Say so where you would need one."
 
 
@@ -56,8 +62,19 @@ class Toolbox:
 
 def without_tools(request: Request) -> Request:
     """`request`, of whose tools the upstream has none: the model would make up what they give."""
-    names = ", ".join(tool.name for tool in request.tools)
-    told = Message("system", (TextPart(MISSING.format(names)),))
+    return with_told(request, MISSING.format(", ".join(tool.name for tool in request.tools)))
+
+
+def asked_for(form: OutputFormat) -> str:
+    """What to tell a model that cannot be held to the form of its answer."""
+    if form.kind == "json_object" or form.schema is None:
+        return ASK_FOR_OBJECT
+    return ASK_FOR_SCHEMA + dump_text(form.schema)
+
+
+def with_told(request: Request, text: str) -> Request:
+    """`request` with a last piece of leading system text."""
+    told = Message("system", (TextPart(text),))
     late = (n for n, m in enumerate(request.messages) if m.role not in ("system", "developer"))
     place = next(late, len(request.messages))
     messages = (*request.messages[:place], told, *request.messages[place:])

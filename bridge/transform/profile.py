@@ -31,9 +31,7 @@ class Profile:
     """Flags of one upstream, grouped by the protocol that reads them."""
 
     # any protocol; the first three hold for an app of the same protocol too, on its way elsewhere
-    refused_fields: tuple[
-        str, ...
-    ] = ()  # that are left out: store, reasoning.summary, tools.strict
+    refused_fields: tuple[str, ...] = ()  # that are left out: store, tools.strict
     renamed_fields: tuple[tuple[str, str], ...] = ()  # (ours, theirs), of the whole body
     renamed_roles: tuple[tuple[str, str], ...] = ()  # (ours, theirs)
     efforts: tuple[str, ...] = LEVELS
@@ -52,6 +50,8 @@ class Profile:
     late_system: bool = True  # system text after the first user message may stay where it is
     custom_tools: bool = True
     strict_tools: bool = True
+    json_schema: bool = True  # takes response_format json_schema
+    cache_field: Literal["prompt_cache_breakpoint", "cache_control"] = "prompt_cache_breakpoint"
     vendor_fields: bool = True  # store, metadata, safety_identifier, prompt_cache_key, verbosity
     stop: Models = ALL
     top_k: bool = False

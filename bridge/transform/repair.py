@@ -62,6 +62,13 @@ RULES = (
     ),
     Rule(
         (C,),
+        r"response_format\b.{0,60}(unavailable|not supported|unsupported|json_schema)",
+        {"json_schema": False},
+        "response_format",
+        "the form is asked for in words",
+    ),
+    Rule(
+        (C,),
         r"reasoning_content\b.{0,80}(must be passed back|required|missing)"
         r"|missing .?reasoning_content",
         {"reasoning_required": True, "reasoning_field": "reasoning_content"},

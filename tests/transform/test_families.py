@@ -779,3 +779,43 @@ def test_flags_change_the_profile_of_the_host_or_of_a_name() -> None:
     assert resolve(C, "localhost", {"base": "groq", **flags}) == replace(
         NAMED["groq"][C], **changes
     )
+
+
+# --- caches and forms of other servers
+
+
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        ({"type": "ephemeral"}, {"type": "ephemeral"}),
+        ({"type": "ephemeral", "ttl": "1h"}, {"type": "ephemeral", "ttl": "1h"}),
+    ],
+)
+def test_openrouter_takes_cache_marks_in_the_words_of_anthropic(given: Json, told: Json) -> None:
+    text = {"type": "text", "text": "hi", "cache_control": given}
+    body, codes = sent("openrouter", {**HELLO, "messages": [{"role": "user", "content": [text]}]})
+    assert body["messages"][-1]["content"] == [{**text, "cache_control": told}] and not codes
+
+
+def test_those_of_openai_become_theirs() -> None:
+    mark = {"mode": "explicit", "ttl": "12h"}
+    text = {"type": "input_text", "text": "hi", "prompt_cache_breakpoint": mark}
+    asked = {"model": "m", "input": [{"role": "user", "content": [text]}]}
+    body, _ = sent("openrouter", asked, client=R)
+    cache = {"type": "ephemeral", "ttl": "1h"}
+    assert body["messages"][-1]["content"] == [
+        {"type": "text", "text": "hi", "cache_control": cache}
+    ]
+
+
+def test_where_there_are_no_schemas_the_form_is_asked_for_in_words() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    form = {"type": "json_schema", "name": "x", "schema": schema}
+    asked = {"model": "m", "instructions": "Be kind.", "input": "hi", "text": {"format": form}}
+    body, codes = sent("deepseek", asked, client=R)
+    assert body["response_format"] == {"type": "json_object"}
+    roles = [message["role"] for message in body["messages"]]
+    assert roles == ["system", "system", "user"]
+    assert dumps(schema).decode() in body["messages"][1]["content"]
+    assert codes == ["json_mode_prompted"]
+    assert sent("vllm", asked, client=R)[0]["response_format"]["type"] == "json_schema"

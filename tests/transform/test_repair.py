@@ -277,6 +277,7 @@ def test_an_app_of_the_protocol_goes_without_a_level_it_cannot_have() -> None:
             "The `reasoning_content` in the thinking mode must be passed back to the API.",
             {"reasoning_required": True, "reasoning_field": "reasoning_content"},
         ),
+        (C, "This response_format type is unavailable now", {"json_schema": False}),
         (C, "messages[0]: invalid type: sequence, expected a string at 1", {"join_text": True}),
         (C, "tools[0].type: unknown variant `custom`, expected f", {"custom_tools": False}),
         (C, '"m" does not support thinking', {"reasoning": ()}),

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from ..changes import late_tools
 from ..context import Context
 from ..fields import one_of, optional, required
-from ..json_text import Json, dump_text
+from ..json_text import Json
 from ..model import Extra, OutputFormat, Request
 from ..notes import TransformError
-from ..prepare import without_tools
+from ..prepare import asked_for, without_tools
 from ..profile import matches
 from ..schema import clean_for_anthropic
 from .messages import decode_messages, encode_messages
@@ -145,11 +145,6 @@ MIN_COMPACT = 50_000  # tokens of a trigger
 SAMPLING_VERSION = "2023-06-01"  # later versions of the API have no sampling fields
 MARK = "cache_control"
 MAX_MARKS = 4  # cache breakpoints in one request
-ASK_FOR_OBJECT = "Answer with one JSON object and nothing else: no text around it, no code fence."
-ASK_FOR_SCHEMA = (
-    "Answer with JSON that is valid against the following JSON Schema and nothing else: "
-    "no text around it, no code fence.\n"
-)
 
 
 def encode_request(request: Request, ctx: Context) -> Json:
@@ -285,9 +280,7 @@ def _format(request: Request, model: str, ctx: Context) -> tuple[Json, str]:
                 ctx.notes.add("schema_relaxed", "format", loss)
             return {"type": "json_schema", "schema": cleaned.schema}, ""
     ctx.notes.add("json_mode_prompted", "format", "the form is asked for, not enforced")
-    if wanted.kind == "json_object" or wanted.schema is None:
-        return None, ASK_FOR_OBJECT
-    return None, ASK_FOR_SCHEMA + dump_text(wanted.schema)
+    return None, asked_for(wanted)
 
 
 def _stop(request: Request, ctx: Context) -> list[str]:

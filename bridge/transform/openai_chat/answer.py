@@ -3,7 +3,7 @@
 Hard part: calls come in pieces that say in many ways, or not at all, whose pieces they are.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..context import Context
 from ..json_text import Json, dump_text
@@ -11,6 +11,7 @@ from ..model import CallKind, Citation, Start, ToolCallPart
 from ..names import object_id
 from ..notes import Notes
 from ..sequence import Call, Sequence
+from .reasoning import EXTRA
 
 __all__ = ()
 
@@ -72,8 +73,9 @@ LEGACY = -1  # the index of `function_call`, which has none
 class CallDeltas:
     """Finds out whose pieces come in `tool_calls`: by index and id, or where they stand."""
 
-    def __init__(self, sequence: Sequence, notes: Notes) -> None:
-        self._sequence, self._notes = sequence, notes
+    def __init__(self, sequence: Sequence, notes: Notes, carry: Callable[[Json], None]) -> None:
+        """`carry` keeps what a server says beside a call and wants back with it."""
+        self._sequence, self._notes, self._carry = sequence, notes, carry
         self._by_index: dict[int, Call] = {}
         self._by_id: dict[str, Call] = {}
         self._last: Call | None = None
@@ -97,6 +99,8 @@ class CallDeltas:
         if call is None:
             if not (call_id or name or text):
                 return  # a placeholder, beside a text
+            if entry.get(EXTRA):
+                self._carry(entry[EXTRA])
             call = Call(ToolCallPart(call_id, name, "", kind), self._notes)
             self._sequence.begin(call)
         self._last = call

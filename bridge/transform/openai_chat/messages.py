@@ -41,7 +41,7 @@ from .parts import (
     marked,
     native_part,
 )
-from .reasoning import decode_thoughts, decode_turn, write_thoughts
+from .reasoning import EXTRA, decode_thoughts, decode_turn, extra_of, write_thoughts
 
 __all__ = ["decode_messages", "encode_messages"]
 
@@ -301,8 +301,7 @@ class _Writer:
             self._moved = []
 
     def _assistant(self, message: Message) -> None:
-        calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
-        thoughts = [part for part in message.parts if isinstance(part, ReasoningPart)]
+        calls, thoughts = self._calls_and_thoughts(message)
         items = encode_parts(message.parts, self._ctx)
         fields = self._call_fields(calls)
         for item in [item for item in items if item["type"] == "audio"]:
@@ -321,13 +320,32 @@ class _Writer:
             items = [_as_text(item) for item in items]
         return _simplest(items if self._own else _merged(items))
 
-    def _call_fields(self, calls: list[ToolCallPart]) -> dict[str, Json]:
+    def _calls_and_thoughts(
+        self, message: Message
+    ) -> tuple[list[tuple[ToolCallPart, Json]], list[ReasoningPart]]:
+        """Each call with what its server said beside it."""
+        calls: list[tuple[ToolCallPart, Json]] = []
+        thoughts: list[ReasoningPart] = []
+        extra: Json = None
+        for part in message.parts:
+            if isinstance(part, ToolCallPart):
+                calls.append((part, extra))
+                extra = None
+            elif found := extra_of(part, self._ctx):
+                extra = found
+            elif isinstance(part, ReasoningPart):
+                thoughts.append(part)
+        return calls, thoughts
+
+    def _call_fields(self, calls: list[tuple[ToolCallPart, Json]]) -> dict[str, Json]:
         if not calls:
             return {}
         if self._legacy:
-            call = calls[0]
+            call, _ = calls[0]
             return {"function_call": {"name": call.name, "arguments": call.arguments}}
-        return {"tool_calls": [self._call(call) for call in calls]}
+        beside = [{EXTRA: extra} if extra else {} for _, extra in calls]
+        told = [self._call(call) for call, _ in calls]
+        return {"tool_calls": [{**c, **b} for c, b in zip(told, beside, strict=True)]}
 
     def _call(self, call: ToolCallPart) -> Json:
         notes = self._ctx.notes

@@ -174,7 +174,7 @@ def decode_image_data(data: Json, where: str) -> Part:
 # --- parts to content
 
 TTLS = {"5m": "30m", "1h": "12h", "30m": "30m", "12h": "12h"}  # the first two are Anthropic's
-ANTHROPICS = ("5m", "1h")
+ANTHROPICS = {"5m": "5m", "1h": "1h", "30m": "5m", "12h": "1h"}
 
 
 def encode_parts(parts: Iterable[Part], ctx: Context) -> list[Json]:
@@ -216,11 +216,13 @@ def marked(item: Json, cache: CacheMark | None, where: str, ctx: Context) -> Jso
     """`item` with its cache breakpoint, where the upstream has such."""
     if cache is None:
         return item
-    if ctx.client == PROTOCOL and cache.ttl in ANTHROPICS:  # as it came
+    if ctx.client == PROTOCOL and cache.ttl in ("5m", "1h"):  # as it came
         return {**item, "cache_control": cache_control(cache)}
     if not ctx.profile.cache_breakpoints:
         ctx.notes.add("hint_dropped", where, "cache breakpoint")
         return item
+    if ctx.profile.cache_field == "cache_control":
+        return {**item, "cache_control": cache_control(CacheMark(ANTHROPICS.get(cache.ttl or "")))}
     ttl = TTLS.get(cache.ttl or "")
     mark = {"mode": "explicit", "ttl": ttl} if ttl else {"mode": "explicit"}
     return {**item, "prompt_cache_breakpoint": mark}

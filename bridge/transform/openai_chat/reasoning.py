@@ -5,13 +5,23 @@ in five spellings, two at once, and some want them back as they were; other vend
 in `reasoning_details`, sealed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..context import Context
 from ..effort import clamp, effort_of, effort_of_budget
 from ..envelope import is_sealed
 from ..json_text import Json
-from ..model import Effort, Extra, Native, Part, Protocol, Reasoning, ReasoningPart, Request
+from ..model import (
+    Effort,
+    Extra,
+    Native,
+    Part,
+    Protocol,
+    Reasoning,
+    ReasoningPart,
+    Request,
+    ToolCallPart,
+)
 from ..profile import efforts_of, matches
 from .parts import PROTOCOL
 
@@ -139,6 +149,7 @@ TEXT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 WRITTEN = TEXT_FIELDS[0]  # where a stream to a client has it
 DETAILS = "reasoning_details"
 CONTENT = "content"  # Mistral: parts of type "thinking" in a list-valued content
+EXTRA = "extra_content"  # of a call (Gemini's signature), which that call has to bring back
 FORMATS: dict[Protocol, str] = {
     "anthropic_messages": "anthropic-claude-v1",
     "openai_responses": "openai-responses-v1",
@@ -281,6 +292,18 @@ def _unsealed(entries: list[dict[str, Json]], where: str, ctx: Context) -> list[
     return parts
 
 
+def extra_state(value: Json, upstream: str, model: str) -> Native:
+    """What a server says beside a call, as state that stands before the call."""
+    return Native(PROTOCOL, ({"field": EXTRA, "value": value},), upstream, model)
+
+
+def extra_of(part: Part, ctx: Context) -> Json:
+    """What `part` says for the call behind it, if this upstream made it."""
+    if not isinstance(part, ReasoningPart) or part.native is None or not ctx.owns(part.native):
+        return None
+    return next((b["value"] for b in part.native.blocks if b["field"] == EXTRA), None)
+
+
 def write_thoughts(
     message: dict[str, Json], parts: Iterable[ReasoningPart], ctx: Context, *, calls: bool
 ) -> None:
@@ -340,9 +363,19 @@ def sealed_details(part: ReasoningPart, index: int, ctx: Context) -> list[Json]:
 
 
 def keep_spelling(message: dict[str, Json], parts: Iterable[Part]) -> None:
-    """Put reasoning that a server of this protocol gave back into the fields it came in."""
-    made = [p.native for p in parts if isinstance(p, ReasoningPart) and p.native]
-    blocks = [block for native in made if native.protocol == PROTOCOL for block in native.blocks]
+    """Put what a server of this protocol gave, reasoning and state, into the fields it came in."""
+    blocks: list[Json] = []
+    calls: Iterator[dict[str, Json]] = iter(message.get("tool_calls", ()))
+    beside: dict[str, Json] = {}
+    for part in parts:
+        if isinstance(part, ToolCallPart):
+            next(calls, {}).update(beside)
+            beside = {}
+        for block in _own_blocks(part):
+            if block["field"] == EXTRA:
+                beside = {EXTRA: block["value"]}
+            else:
+                blocks.append(block)
     if not any(block["field"] not in (WRITTEN, DETAILS) for block in blocks):
         return
     text = message.pop(CONTENT, None)
@@ -352,6 +385,11 @@ def keep_spelling(message: dict[str, Json], parts: Iterable[Part]) -> None:
         _put(message, block)
     said = [{"type": "text", "text": text}] if text else []
     message[CONTENT] = [*message[CONTENT], *said] if CONTENT in message else text
+
+
+def _own_blocks(part: Part) -> tuple[Json, ...]:
+    native = part.native if isinstance(part, ReasoningPart) else None
+    return native.blocks if native and native.protocol == PROTOCOL else ()
 
 
 def sealed_turn(native: Native, index: int, ctx: Context) -> list[Json]:

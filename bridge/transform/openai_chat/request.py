@@ -5,6 +5,7 @@ that only gateways know; each is kept with what to note when it cannot go along.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
 
 from ..context import Context
@@ -12,7 +13,7 @@ from ..fields import one_of, optional, required
 from ..json_text import Json
 from ..model import Extra, OutputFormat, Request
 from ..notes import TransformError
-from ..prepare import without_tools
+from ..prepare import asked_for, with_told, without_tools
 from ..profile import matches
 from ..schema import is_openai_strict
 from .messages import decode_messages, encode_messages
@@ -200,6 +201,13 @@ def encode_request(request: Request, ctx: Context) -> Json:
     tools = encode_tools(request.tools, ctx)
     if request.tools and not tools and request.protocol != PROTOCOL:
         request = without_tools(request)
+    form = request.output_format
+    if form and form.kind == "json_schema" and not ctx.profile.json_schema:
+        ctx.notes.add(
+            "json_mode_prompted", "response_format", "the form is asked for, not enforced"
+        )
+        request = with_told(request, asked_for(form))
+        request = replace(request, output_format=OutputFormat("json_object"))
     fields: dict[str, Json] = {
         "model": model or None,
         "messages": encode_messages(request, ctx),

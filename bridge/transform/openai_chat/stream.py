@@ -47,7 +47,7 @@ from .answer import (
 )
 from .errors import encode_error
 from .finish import decode_finish, encode_finish, is_limit, word_of
-from .reasoning import ReasoningFields, sealed_details, sealed_turn
+from .reasoning import ReasoningFields, extra_state, sealed_details, sealed_turn
 from .usage import OUTPUT, decode_usage, encode_usage
 
 __all__ = ["Decoder", "Encoder"]
@@ -63,7 +63,7 @@ class Decoder:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._sequence = Sequence()
-        self._calls = CallDeltas(self._sequence, ctx.notes)
+        self._calls = CallDeltas(self._sequence, ctx.notes, self._carry)
         self._fields = ReasoningFields()  # of the reasoning that is open, or comes next
         self._claimed = False  # they belong to a part that has begun
         self._tags = ThinkTags() if ctx.profile.think_tags else None
@@ -205,6 +205,11 @@ class Decoder:
         fields, upstream, model = self._fields, self._ctx.upstream_id, self._start.model
         self._spoken = self._claimed = True
         self._sequence.begin(Prose(ReasoningPart(""), lambda: fields.native(upstream, model)))
+
+    def _carry(self, extra: Json) -> None:
+        """State of the call that follows."""
+        native = extra_state(extra, self._ctx.upstream_id, self._start.model)
+        self._sequence.begin(Prose(ReasoningPart(""), lambda: native))
 
     def _text(self, text: str, logprobs: tuple[Json, ...] = ()) -> None:
         if self._tags is None:

@@ -149,7 +149,7 @@ def calls(*deltas: Any) -> tuple[list[tuple[str, str, str]], list[str]]:
     """Id, name and arguments of each call, in order."""
     made = ctx()
     sequence = Sequence()
-    reader = CallDeltas(sequence, made.notes)
+    reader = CallDeltas(sequence, made.notes, pytest.fail)
     for delta in deltas:
         reader.read(delta if isinstance(delta, dict) else {"tool_calls": delta})
     sequence.finish(cut=False)

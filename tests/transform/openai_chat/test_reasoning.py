@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from bridge.transform import Translator
 from bridge.transform.context import Context, context
 from bridge.transform.effort import LEVELS
 from bridge.transform.envelope import is_sealed
 from bridge.transform.families import COMPATIBLE
+from bridge.transform.json_text import Json, dumps, loads
 from bridge.transform.model import (
     Extra,
     Native,
@@ -16,12 +18,15 @@ from bridge.transform.model import (
     Reasoning,
     ReasoningPart,
     Request,
+    ToolCallPart,
 )
 from bridge.transform.openai_chat.reasoning import (
     ReasoningFields,
     decode_reasoning,
     decode_thoughts,
     encode_reasoning,
+    extra_state,
+    keep_spelling,
     sealed_details,
     write_thoughts,
 )
@@ -572,3 +577,79 @@ def test_a_server_that_requires_the_field_gets_it(
     written: dict[str, Any] = {}
     write_thoughts(written, [], context(A, C, profile), calls=calls)
     assert written == message
+
+
+# --- what stands beside a call and has to come back with it
+
+EXTRA = {"google": {"thought_signature": "c2ln"}}
+OFFERED = {"name": "f", "input_schema": {"type": "object"}}
+HI = {"role": "user", "content": "hi"}
+
+
+def gemini(client: Protocol, upstream: str = "g") -> Translator:
+    return Translator(client, "openai_chat", upstream_id=upstream, key=b"k")
+
+
+def answered(made: Translator, *, stream: bool) -> Json:
+    """An answer with two calls, of which the first has something beside it."""
+    calls: list[Json] = [
+        {"id": f"call_{n}", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        for n in (1, 2)
+    ]
+    calls[0]["extra_content"] = EXTRA
+    if not stream:
+        message = {"role": "assistant", "content": None, "tool_calls": calls}
+        choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+        return loads(made.response(dumps({"id": "1", "model": "g", "choices": [choice]})))
+    delta = {"tool_calls": [{**call, "index": n} for n, call in enumerate(calls)]}
+    choice = {"index": 0, "delta": delta, "finish_reason": "tool_calls"}
+    chunk = b"data: " + dumps({"id": "1", "model": "g", "choices": [choice]}) + b"\n\n"
+    made.stream(chunk + b"data: [DONE]\n\n")
+    return made.told()
+
+
+ASKS: dict[Protocol, Json] = {
+    "anthropic_messages": {"model": "m", "max_tokens": 9, "messages": [HI], "tools": [OFFERED]},
+    "openai_responses": {"model": "m", "input": [HI]},
+}
+
+
+def again(client: Protocol, answer: Json) -> Json:
+    """The app's next request."""
+    if client == "anthropic_messages":
+        results = [
+            {"type": "tool_result", "tool_use_id": f"call_{n}", "content": "ok"} for n in (1, 2)
+        ]
+        said = {"role": "assistant", "content": answer["content"]}
+        return {**ASKS[client], "messages": [HI, said, {"role": "user", "content": results}]}
+    outputs = [
+        {"type": "function_call_output", "call_id": f"call_{n}", "output": "ok"} for n in (1, 2)
+    ]
+    return {"model": "m", "input": [HI, *answer["output"], *outputs]}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("client", list(ASKS))
+def test_what_stands_beside_a_call_comes_back_with_it(client: Protocol, stream: bool) -> None:
+    first = gemini(client)
+    first.request(dumps(ASKS[client]))
+    answer = answered(first, stream=stream)
+    assert "c2ln" not in str(answer), "sealed"
+    second = gemini(client)
+    sent = loads(second.request(dumps(again(client, answer))))
+    (said,) = [m for m in sent["messages"] if m["role"] == "assistant"]
+    assert [call.get("extra_content") for call in said["tool_calls"]] == [EXTRA, None]
+    assert not {"reasoning_content", "reasoning_details"} & said.keys() and not second.notes
+    other = gemini(client, "another")
+    assert "c2ln" not in other.request(dumps(again(client, answer))).decode()
+    assert "opaque_foreign" in [note.code for note in other.notes]
+
+
+def test_a_reading_of_the_answer_has_it_where_it_was() -> None:
+    native = extra_state(EXTRA, "g", "m")
+    call = ToolCallPart("call_1", "f", "{}")
+    message: Json = {"content": None, "tool_calls": [{"id": "call_1"}, {"id": "call_2"}]}
+    keep_spelling(message, [call, ReasoningPart("", native), replace(call, id="call_2")])
+    assert message["tool_calls"] == [{"id": "call_1"}, {"id": "call_2", "extra_content": EXTRA}]
+    keep_spelling(alone := {"content": "a"}, [ReasoningPart("", native)])
+    assert alone == {"content": "a"}
