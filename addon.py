@@ -3,7 +3,6 @@
 Hooks only: each looks whether the flow is an LLM call, asks the exchange kept for it, and assigns.
 """
 
-import logging
 import sys
 from pathlib import Path
 
@@ -17,11 +16,16 @@ from mitmproxy.proxy.layer import NextLayer  # noqa: E402
 from bridge.aside import Aside  # noqa: E402
 from bridge.config import ConfigError  # noqa: E402
 from bridge.exchange import Exchange  # noqa: E402
-from bridge.mitm import flows, layer  # noqa: E402
+from bridge.mitm import flows, masked, versions, views, web  # noqa: E402
+from bridge.mitm.captured import Captured  # noqa: E402
 from bridge.mitm.commands import Commands  # noqa: E402
+from bridge.mitm.inject import Injections  # noqa: E402
+from bridge.mitm.origin import Origins  # noqa: E402
+from bridge.mitm.replay import Replays  # noqa: E402
 from bridge.mitm.runtime import Runtime, clock, installation_key  # noqa: E402
+from bridge.mitm.shadows import Shadows  # noqa: E402
 from bridge.outgoing import Outgoing  # noqa: E402
-from bridge.steps import Done, Reply  # noqa: E402
+from bridge.steps import Done, Driven, Reply  # noqa: E402
 from bridge.transform import Protocol  # noqa: E402
 from bridge.watched import Watched  # noqa: E402
 
@@ -34,8 +38,14 @@ class Bridge:
         self.asides: dict[str, Aside] = {}
         self.watched: dict[str, Watched] = {}
         self.started = False
-        self.resends = layer.is_supported()
-        self.calls = layer.Calls(self._is_ours, self._driven, clock)
+        make = versions.resending()
+        self.resending = make(self._is_ours, self._driven, self._masks, clock) if make else None
+        self.injections = Injections(clock, drives=bool(make))
+        self.origins = Origins()
+        self.replays = Replays(self.exchanges.get, clock)
+        self.shadows = Shadows(self.replays, clock)
+        self.last = Last(self)
+        self.site = web.Site(lambda: self.runtime, clock)
 
     # --- life
 
@@ -43,10 +53,9 @@ class Bridge:
         loader.add_option(
             "bridge_config", str, "", "Configuration of LLM Bridge; default: beside addon.py."
         )
+        views.register()
         # A dead host must fail after routing, not before.
         ctx.options.update(connection_strategy="lazy")
-        if not self.resends:
-            logging.warning(layer.UNSUPPORTED)
 
     def configure(self, updated: set[str]) -> None:
         if "bridge_config" not in updated:
@@ -67,29 +76,38 @@ class Bridge:
 
     def running(self) -> None:
         self.started = True
+        self.site.serve()
+        ctx.master.addons.add(self.last)
         if self.runtime:
             self.runtime.start()
 
     def done(self) -> None:
+        ctx.master.addons.remove(self.last)
+        self.replays.stop()
         self._replace(None)
 
     # --- traffic
 
     def client_connected(self, client: connection.Client) -> None:
-        if self.resends:
-            layer.widen(ctx.master.addons.get("proxyserver").connections.get(client.id))
+        if self.resending:
+            self.resending.widen(client)
 
     def next_layer(self, nextlayer: NextLayer) -> None:
-        # This addon comes before mitmproxy's own, which would decide after us.
-        ctx.master.addons.get("nextlayer").next_layer(nextlayer)
-        if self.resends:
-            layer.use_bridge_streams(nextlayer.layer, self.calls)
+        if self.resending:
+            self.resending.use_in(nextlayer)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self._is_ours(flow):
             flow.request.stream = False  # to be translated, a body has to be whole
 
     async def request(self, flow: http.HTTPFlow) -> None:
+        if web.is_site(flow):
+            await self.site.through_proxy(flow)
+
+    async def translate(self, flow: http.HTTPFlow) -> None:
+        if self.runtime and (trial := self.replays.trial(flow)):
+            await self._start(flow, trial.exchange(self.runtime, clock()))
+            return
         if not self.runtime or not flows.is_untouched(flow):
             return
         protocol = self._protocol_of(flow)
@@ -97,9 +115,16 @@ class Bridge:
             await self._beside(flow, self.runtime)
             return
         call = flows.call_of(flow, protocol)
-        opened = self.runtime.open(call, clock(), resends=self.resends)
+        fault = self.injections.take(flow)
+        if fault and self.injections.answered(flow, call, fault):
+            return
+        opened = self.runtime.open(call, clock(), resends=bool(self.resending))
+        if fault:
+            self.injections.change(flow, call, opened, fault)
+        self.shadows.begin(flow, call, self.runtime)
         if isinstance(opened, Watched):
-            self.watched[flow.id] = opened
+            if not fault:
+                self.watched[flow.id] = opened
             if opened.body is not call.body:
                 flow.request.content = opened.body
             return
@@ -107,6 +132,7 @@ class Bridge:
 
     async def _start(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         self.exchanges[flow.id] = exchange
+        self.origins.keep(flow, exchange.call)
         await self._advance(flow, exchange)
         if isinstance(exchange.ending, Done):
             flow.response = flows.response(exchange.ending.reply, flow)
@@ -116,7 +142,7 @@ class Bridge:
         if side is None:
             return
         call = flows.call_of(flow, side.dialect)
-        match runtime.beside(side, call, clock(), resends=self.resends):
+        match runtime.beside(side, call, clock(), resends=bool(self.resending)):
             case Reply() as reply:
                 flow.response = flows.response(reply, flow)
                 flow.comment = f"{side.kind}: answered by the bridge"
@@ -131,7 +157,11 @@ class Bridge:
     async def bridge_next(self, flow: http.HTTPFlow) -> None:
         exchange = self.exchanges.get(flow.id)
         if exchange:
-            flows.show_failed(flow, exchange)
+            if self.resending:
+                rows = list(flows.failed_rows(flow, exchange))
+                for row in rows if self._masks() else ():
+                    masked.mask_flow(row)
+                self.resending.add_rows(rows)
             await self._advance(flow, exchange)
 
     async def _advance(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
@@ -141,19 +171,24 @@ class Bridge:
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         watched = self.watched.get(flow.id)
-        exchange = None if self.resends else self.exchanges.get(flow.id)
+        driven = self.resending and not self.replays.trial(flow)
+        exchange = None if driven else self.exchanges.get(flow.id)
         if not watched and not exchange:
             return
         assert flow.response
         status, headers = flow.response.status_code, flows.headers_of(flow.response)
         if watched:
-            if watched.answered(status, headers, clock()):
-                flow.response.stream = flows.Watcher(flow, watched, clock)
+            streams = watched.answered(status, headers, clock())
+            if streams or self._masks():
+                flow.response.stream = flows.Watcher(flow, watched, clock, streams=streams)
         elif exchange and not exchange.trace.over:
             if exchange.answered(status, headers, clock()):
                 flow.response.stream = flows.Streamer(flow, exchange, clock)
 
     def response(self, flow: http.HTTPFlow) -> None:
+        if web.is_site(flow):
+            web.forget(flow)
+            return
         assert flow.response
         if watched := self.watched.pop(flow.id, None):
             if not watched.trace.over:
@@ -167,16 +202,30 @@ class Bridge:
             self._tell_losses(exchange)
         elif aside := self.asides.pop(flow.id, None):
             flows.end_aside(flow, aside, clock())
+        self._told(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.asides.pop(flow.id, None)
         opened = self.watched.pop(flow.id, None) or self.exchanges.pop(flow.id, None)
+        if isinstance(opened, Exchange):
+            self.replays.broke(flow, opened)
         if opened:
             opened.broke(str(flow.error), clock(), cancelled=flows.client_is_gone(flow))
             flows.show(flow, opened.trace)
         if isinstance(opened, Exchange):
             flows.hide_credential(flow, opened)
             self._tell_losses(opened)
+        self._told(flow)
+
+    def _told(self, flow: http.HTTPFlow) -> None:
+        """To whoever adds something to the record of a flow that is over."""
+        self.injections.end(flow)
+        self.replays.end(flow)
+        self.shadows.end(flow)
+        if self._masks():
+            masked.mask_flow(flow)
+        if self.runtime and (record := flow.metadata.get("bridge")):
+            self.runtime.ended(flow.id, record)
 
     def _tell_losses(self, exchange: Exchange) -> None:
         if self.runtime:
@@ -193,9 +242,29 @@ class Bridge:
         covers = self.runtime.config.intercept.covers
         return (flows.protocol_of(flow, covers) or flows.side_of(flow, covers)) is not None
 
-    def _driven(self, flow: http.HTTPFlow) -> Exchange | Aside | None:
-        return self.exchanges.get(flow.id) or self.asides.get(flow.id)
+    def _masks(self) -> bool:
+        return self.runtime is not None and self.runtime.config.mask
+
+    def _driven(self, flow: http.HTTPFlow) -> Driven | None:
+        injected = self.injections.of(flow)
+        return injected or self.exchanges.get(flow.id) or self.asides.get(flow.id)
+
+
+class Last:
+    """Behind all other addons: a request is translated as they, or a person, have left it."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        await flow.wait_for_resume()  # a breakpoint was set in this same hook
+        await self.bridge.translate(flow)
 
 
 bridge = Bridge()
-addons = [bridge, Commands(lambda: bridge.runtime)]
+addons = [
+    bridge,
+    Commands(lambda: bridge.runtime),
+    Captured(lambda: bridge.runtime, bridge.origins, bridge.replays),
+    bridge.injections,
+]

@@ -8,6 +8,7 @@ left out, with a warning, and so is every mention of it in the routes.
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 from urllib.parse import urlsplit
@@ -31,7 +32,18 @@ from .document import (
     text,
     whole_number,
 )
-from .settings import Config, Failover, HealthCheck, Intercept, Match, Route, Trait
+from .history.prices import Price, Prices
+from .settings import (
+    Config,
+    Failover,
+    HealthCheck,
+    HistoryBounds,
+    Intercept,
+    Match,
+    Route,
+    Shadow,
+    Trait,
+)
 from .transform.families import resolve
 from .transform.model import Protocol
 from .transform.profile import Profile
@@ -79,8 +91,11 @@ def parse(source: str, name: str, env: Mapping[str, str]) -> Config:
         ),
         strict=top.take("strict", boolean, False),
         notes_header=top.take("notes_header", boolean, False),
+        mask=top.take("mask", boolean, False),
         ledger=_bounds(top, "ledger"),
         store=_bounds(top, "store"),
+        history=_history(top),
+        prices=_prices(top.section("prices", None)),
         warnings=(*disabled, *dropped),
     )
     report.close()
@@ -125,6 +140,18 @@ def _header(value: object) -> str:
     if not re.fullmatch(r"[ -~]+", text(value)):
         raise Wrong("is not a header value; it is one line of ASCII")
     return text(value)
+
+
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise Wrong("is not a share, from 0 to 1")
+    return float(value)
+
+
+def _dollars(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
+        raise Wrong("is not a price; it is a number of USD per million tokens")
+    return float(value)
 
 
 class _Base(NamedTuple):
@@ -186,6 +213,8 @@ ROUTE: dict[str, Reader[Any]] = {
     "sticky": boolean,
     "strict": boolean,
 }
+KEYS_OF_ROUTE = ("match", "upstreams", "weights", *ROUTE, "shadow")
+SHADOW: dict[str, Reader[Any]] = {"share": _share}
 LIMITS: dict[str, Reader[Any]] = {
     "max_in_flight": whole_number(1),
     "queue": duration,  # 0: nobody waits
@@ -202,7 +231,13 @@ UPSTREAM = (
 )
 BOUNDS: dict[str, Reader[Any]] = {"max_bytes": size, "max_age": positive_duration}
 USUAL_BOUNDS = Bounds(64 * 1024**2, 6 * 3600.0)
-TOP = ("intercept", "upstreams", "routes", "failover", "strict", "notes_header", "ledger", "store")
+HISTORY: dict[str, Reader[Any]] = {"max_calls": whole_number(1), "max_bytes": size}
+PRICE = ("input", "output")
+CACHE_PRICE = dict.fromkeys(("cache_read", "cache_write", "cache_write_long"), _dollars)
+TOP = (
+    *("intercept", "upstreams", "routes", "failover", "strict", "notes_header", "ledger", "store"),
+    *("history", "prices", "mask"),
+)
 
 
 # Sections
@@ -234,6 +269,23 @@ def _bounds(top: Section, key: str) -> Bounds | None:
     if top.values.get(key) is False:
         return None
     return replace(USUAL_BOUNDS, **top.section(key, BOUNDS).given(BOUNDS))
+
+
+def _history(top: Section) -> HistoryBounds | None:
+    if top.values.get("history") is False:
+        return None
+    return HistoryBounds(**top.section("history", HISTORY).given(HISTORY))
+
+
+def _prices(section: Section) -> Prices:
+    """In the order of the file: the first that fits a model has its price."""
+    table = []
+    for model, value in section.values.items():
+        path, known = below(section.path, model), (*PRICE, *CACHE_PRICE)
+        inner = open_section(section.report, path, value, known)
+        told = [inner.need(key, _dollars, "USD per million tokens") or 0.0 for key in PRICE]
+        table.append((model, Price(*told, **inner.given(CACHE_PRICE))))
+    return Prices(tuple(table))
 
 
 def _upstreams(section: Section) -> tuple[dict[str, Upstream | None], list[str]]:
@@ -319,11 +371,13 @@ def _routes(
     routes: dict[str, Route] = {}
     warnings: list[str] = []
     for path, value in top.items("routes"):
-        section = open_section(top.report, path, value, ("match", "upstreams", "weights", *ROUTE))
+        section = open_section(top.report, path, value, KEYS_OF_ROUTE)
         route = _route(path, section, upstreams)
         if route.name in routes:
             section.wrong("name", f"{shown(route.name)} is the name of an earlier route")
-        if route.upstreams:
+        if section.has("shadow") and not route.shadow:
+            warnings.append(top.report.line(path, "has no shadow, its upstream is disabled"))
+        if route.upstreams or _only_watches(section):
             routes[route.name] = route
         else:
             warnings.append(top.report.line(path, "is dropped, all its upstreams are disabled"))
@@ -338,13 +392,33 @@ def _route(path: str, section: Section, upstreams: dict[str, Upstream | None]) -
         match=match,
         upstreams=targets,
         weights=tuple((name, weight) for name, weight in weights if upstreams[name]),
+        shadow=_shadow(section, upstreams),
         **{"name": path, **section.given(ROUTE)},
     )
 
 
+def _only_watches(section: Section) -> bool:
+    """Whether a route leaves its calls to the app's own host, for a shadow."""
+    return section.has("shadow") and not section.values.get("upstreams")
+
+
+def _shadow(section: Section, upstreams: dict[str, Upstream | None]) -> Shadow | None:
+    """None where its upstream is disabled, too."""
+    known, share = one_of(list(upstreams)), dict[str, Any]()
+    if isinstance(section.values.get("shadow"), dict):
+        inner = section.section("shadow", ("upstream", *SHADOW))
+        name = inner.need("upstream", known, f"name one of {', '.join(upstreams)}")
+        share = inner.given(SHADOW)
+    else:
+        name = section.take("shadow", known, None)
+    upstream = upstreams[name] if name else None
+    return Shadow(upstream, **share) if upstream else None
+
+
 def _names(section: Section, upstreams: dict[str, Upstream | None]) -> list[str]:
     """The upstreams of a route, in order, also those that are disabled."""
-    if section.values.get("upstreams") in (None, []) and not section.broken:
+    empty = section.values.get("upstreams") in (None, [])
+    if empty and not section.broken and not section.has("shadow"):
         section.wrong("upstreams", f"is empty; name one or more of {', '.join(upstreams)}")
     names: list[str] = []
     for path, value in section.items("upstreams"):

@@ -68,7 +68,8 @@ class Exchange:
     upstreams turned out to refuse. `resends` False:
     there is one attempt and no more, for a driver that cannot try another upstream. `shape` makes
     of a whole answer what the app asked for, where that is something else. `notes_header`: the app
-    is told the codes of what was lost, as far as they are known with the headers.
+    is told the codes of what was lost, as far as they are known with the headers. `remembers`
+    False: for a call that no app made, later calls know nothing of its answer.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Exchange:
         repairs: Repairs | None = None,
         resends: bool = True,
         shape: Callable[[Reply], Reply] | None = None,
+        remembers: bool = True,
         now: float,
     ) -> None:
         self.call, self.route = call, choice.route
@@ -105,7 +107,7 @@ class Exchange:
         self._refused: TransformError | None = None
         self._attempt: Attempt | None = None
         self._told: Json = None  # the request with all that it names, where that is kept
-        self._remembered = False
+        self._remembered = not remembers
         self._cure: Fit | None = None  # by which the attempt that failed is to be made again
         self._rounds = 0
         self._held: list[bytes] = []

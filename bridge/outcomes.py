@@ -69,7 +69,8 @@ ELSEWHERE = (
 # What errors say that mean this model, or this server, has no such thing, whoever asks for it. Only
 # the request is told elsewhere: others may well be answered here.
 CANNOT = re.compile(
-    r"\btools? (is|are) not supported|(does not|doesn't) support (tools?|function calling|images?)\b"
+    r"\btools? (is|are) not supported"
+    r"|(does not|doesn't) support (tools?|function calling|images?)\b"
     r"|no endpoints found|not a chat model|unsupported image input|not a multimodal model"
     # the address is no endpoint
     r"|\A(404:? )?(page |resource |url |route |path |endpoint )?not found\.?\Z|\binvalid url\b"

@@ -16,7 +16,7 @@ from typing import Any
 from .health import GENERATE, Health, Outcome, Probe, Transition, Use
 from .outcomes import is_failure, went_wrong
 from .preference import Preference
-from .settings import Config, Match, Route
+from .settings import Config, Match, Route, Shadow
 from .upstream import Target, Upstream, glob
 
 __all__ = ["Change", "Choice", "Facts", "Moved", "Router", "Target", "is_failure", "matches"]
@@ -80,16 +80,32 @@ class Router:
         self._preference = Preference()
         self._override: str | None = None
         # By route, what was told last; only for telling moves.
-        self._first = {route.name: route.upstreams[0].name for route in self.routes}
+        self._first = {route.name: route.upstreams[0].name for route in self._leading()}
 
     # --- where to
 
     def candidates(self, facts: Facts, now: float) -> Choice | None:
-        """None: no route matches, the request goes to the app's own host as it is."""
-        for route in self.routes:
-            if matches(route.match, facts):
-                return Choice(route, self.ordered(route, now, model=facts.model))
-        return None
+        """None: no route takes it anywhere, the request goes to the app's own host as it is."""
+        route = self._matching(facts)
+        if route is None or not route.upstreams:
+            return None
+        return Choice(route, self.ordered(route, now, model=facts.model))
+
+    def shadow(self, facts: Facts) -> Shadow | None:
+        """Of the route that matches."""
+        route = self._matching(facts)
+        return route.shadow if route else None
+
+    @property
+    def has_shadows(self) -> bool:
+        return any(route.shadow for route in self.routes)
+
+    def _matching(self, facts: Facts) -> Route | None:
+        return next((route for route in self.routes if matches(route.match, facts)), None)
+
+    def _leading(self) -> list[Route]:
+        """The routes that lead somewhere else than to the app's own host."""
+        return [route for route in self.routes if route.upstreams]
 
     def ordered(
         self, route: Route, now: float, *, model: str = "", operation: str = GENERATE
@@ -250,10 +266,11 @@ class Router:
         order = [upstream.name for upstream in self.ordered(route, now)]
         return {
             "name": route.name,
-            "active": order[0],
+            "active": order[0] if order else "",
             "order": order,
             "upstreams": [upstream.name for upstream in route.upstreams],
             "override": self._override if self._override in order else None,
+            "shadow": route.shadow.upstream.name if route.shadow else None,
         }
 
     # --- inside
@@ -285,7 +302,7 @@ class Router:
             return upstream.name != self._override, known.recovers_at(now)
 
         moves = []
-        for route in self.routes:
+        for route in self._leading():
             first, before = min(route.upstreams, key=place).name, self._first[route.name]
             if first != before:
                 self._first[route.name] = first

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .bounded import Bounds
+from .history.prices import Prices
 from .transform.model import Protocol
 from .upstream import Upstream, glob
 
@@ -38,12 +39,20 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """Who is shown what it would be sent of each call, and really sent a `share` of them."""
+
+    upstream: Upstream
+    share: float = 0.0  # 1: each
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A primary and its backups, in order, for the requests that match.
 
     With `weights` the first try is spread over the upstreams that have one, as long as they are
     healthy; the others are backups. With `sticky` a conversation stays where it was answered last,
-    as long as that is healthy.
+    as long as that is healthy. Without any upstream it leaves them to the app's own host.
     """
 
     name: str  # unless given its place in the file: routes[0]
@@ -52,6 +61,7 @@ class Route:
     weights: tuple[tuple[str, int], ...] = ()  # by name of upstream
     sticky: bool = False
     strict: bool | None = None  # refuse to lose content; None: as the whole configuration says
+    shadow: Shadow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +102,26 @@ class Failover:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryBounds:
+    """How many finished calls are kept, and how much memory their bodies take."""
+
+    max_calls: int = 5_000
+    max_bytes: int = 64 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
-    """`ledger` and `store` bound what is remembered between calls; None: nothing is."""
+    """`ledger`, `store` and `history` bound what is remembered of calls; None: nothing is."""
 
     intercept: Intercept
     upstreams: dict[str, Upstream]
     routes: tuple[Route, ...]
     failover: Failover
     strict: bool
+    mask: bool  # message text is made unreadable in all that is kept of calls
     notes_header: bool  # apps are told what their calls lost
     ledger: Bounds | None
     store: Bounds | None
+    history: HistoryBounds | None
+    prices: Prices
     warnings: tuple[str, ...]

@@ -45,7 +45,14 @@ class Again:
     """The attempt is over, and the app has got nothing of it: on to the next one."""
 
 
-type Step = Wait | Say | Done | Again
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The app gets these bytes, and then its connection is gone: its answer has no end."""
+
+    pieces: list[bytes]
+
+
+type Step = Wait | Say | Done | Again | Cut
 
 WAIT, AGAIN = Wait(), Again()
 
@@ -53,7 +60,10 @@ WAIT, AGAIN = Wait(), Again()
 class Driven(Interface):
     """What is asked, by whoever owns the sockets, at each thing that happens to an attempt."""
 
-    ending: Step | None  # what the app gets where no attempt is left
+    @property
+    def ending(self) -> Step | None:
+        """What the app gets where no attempt is left."""
+        ...
 
     def answered(self, status: int, headers: Headers, now: float) -> bool:
         """The headers of an answer came. Whether its body is to be taken piece by piece."""

@@ -57,7 +57,8 @@ def running() -> None:
     ca = Path(ctx.options.confdir).expanduser().absolute() / "mitmproxy-ca-cert.pem"
     text = lines(listeners(), ca)
     if hasattr(ctx.master, "web_url"):
-        text += f"\nLook at the traffic: {ctx.master.web_url}\n"
+        pages = ctx.master.web_url.replace("/?", "/bridge/?")
+        text += f"\nLook at the traffic: {ctx.master.web_url}\nThe bridge's own pages: {pages}\n"
     if hasattr(ctx.master, "prompt_for_exit"):  # mitmproxy's own screen: into its event log
         logging.info(text)
     else:

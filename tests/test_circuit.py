@@ -133,7 +133,7 @@ type Story = Sequence[tuple[float, Event, State, bool, float]]
         pytest.param(
             PROBED,
             [(0, limited(), "cooling", False, 300), (10, fine(5), "healthy", True, 0)],
-            id="a success closes it during the cooldown: somebody tried",
+            id="trap 8: a success closes it during the cooldown: somebody tried",
         ),
         pytest.param(
             PROBED,
@@ -169,7 +169,7 @@ type Story = Sequence[tuple[float, Event, State, bool, float]]
                 (302, begin, "trial", False, 0),
                 (303, fine(301), "healthy", True, 0),
             ],
-            id="without probes one request is the trial, and the others wait",
+            id="trap 8: without probes one request is the trial, and the others wait",
         ),
         pytest.param(
             BY_REQUEST,
@@ -243,7 +243,9 @@ type Story = Sequence[tuple[float, Event, State, bool, float]]
             id="the upstream says how long",
         ),
         pytest.param(
-            PROBED, [(0, limited(None, 1e6), "cooling", False, 1000)], id="up to the same cap"
+            PROBED,
+            [(0, limited(None, 1e6), "cooling", False, 1000)],
+            id="trap 8: up to the same cap",
         ),
         pytest.param(
             PROBED, [(0, limited(None, 0), "cooling", False, 300)], id="0 says nothing of when"
@@ -277,7 +279,7 @@ type Story = Sequence[tuple[float, Event, State, bool, float]]
                 (310, lambda a, now: a.reset(), "healthy", True, 0),
                 (320, limited(0), "cooling", False, 300),
             ],
-            id="a reset forgets it all",
+            id="trap 8: a reset forgets it all",
         ),
     ],
 )

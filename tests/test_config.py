@@ -19,6 +19,8 @@ from bridge.config import (
     load,
     parse,
 )
+from bridge.history.prices import Price, Prices
+from bridge.settings import HistoryBounds
 from bridge.transform.families import ANTHROPIC, COMPATIBLE, OPENAI
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,8 +85,13 @@ failover:
   health_check: {interval: 0.5, timeout: 2s, path: /health}
 strict: true
 notes_header: true
+mask: true
 ledger: {max_bytes: 1MB, max_age: 1h}
 store: false
+history: {max_calls: 100, max_bytes: 1MB}
+prices:
+  claude-sonnet-*: {input: 3, output: 15, cache_read: 0.3, cache_write: 3.75, cache_write_long: 6}
+  "*": {input: 0, output: 0}
 """
 ENV = {"OPENAI_API_KEY": " first\n", "PROJECT": "p", "ONE": "one"}
 
@@ -201,8 +208,13 @@ def test_everything() -> None:
         ),
         strict=True,
         notes_header=True,
+        mask=True,
         ledger=Bounds(1024 * 1024, 3600.0),
         store=None,
+        history=HistoryBounds(100, 1024 * 1024),
+        prices=Prices(
+            (("claude-sonnet-*", Price(3.0, 15.0, 0.3, 3.75, 6.0)), ("*", Price(0.0, 0.0)))
+        ),
         warnings=(),
     )
     assert config.upstreams["tuned"].anthropic_version == "2026-10-21"
@@ -231,8 +243,11 @@ def test_everything_has_a_default() -> None:
         ),
         strict=False,
         notes_header=False,
+        mask=False,
         ledger=Bounds(64 * 1024 * 1024, 6 * 3600.0),
         store=Bounds(64 * 1024 * 1024, 6 * 3600.0),
+        history=HistoryBounds(5_000, 64 * 1024 * 1024),
+        prices=Prices(),
         warnings=(),
     )
 
@@ -246,9 +261,47 @@ def test_a_section_may_be_left_empty(text: str) -> None:
     assert parse(text, "config.yaml", {}) == parse("{}", "config.yaml", {})
 
 
+def test_nothing_need_be_remembered() -> None:
+    config = parse("{ledger: false, store: false, history: false}", "config.yaml", {})
+    assert (config.ledger, config.store, config.history) == (None, None, None)
+
+
 def test_an_empty_list_is_not_the_default() -> None:
     config = parse("{intercept: {hosts: []}, failover: {statuses: []}}", "config.yaml", {})
     assert (config.intercept.hosts, config.failover.statuses) == ((), frozenset())
+
+
+@pytest.mark.parametrize(
+    "route, upstreams, share",
+    [
+        pytest.param("{shadow: b}", [], 0, id="a name alone is only shown"),
+        pytest.param("{shadow: b, upstreams: []}", [], 0, id="with an empty list it is the same"),
+        pytest.param("{shadow: {upstream: b, share: 0.1}}", [], 0.1, id="a share of the calls"),
+        pytest.param("{shadow: {upstream: b, share: 1}}", [], 1, id="all of them"),
+        pytest.param("{upstreams: [a], shadow: b}", ["a"], 0, id="beside upstreams"),
+        pytest.param("{upstreams: [a, b], shadow: b}", ["a", "b"], 0, id="one of the upstreams"),
+    ],
+)
+def test_a_shadow(route: str, upstreams: list[str], share: float) -> None:
+    [parsed] = parse(f"{B}\nroutes: [{route}]", "config.yaml", {}).routes
+    assert [upstream.name for upstream in parsed.upstreams] == upstreams
+    assert parsed.shadow and (parsed.shadow.upstream.name, parsed.shadow.share) == ("b", share)
+
+
+def test_a_shadow_that_is_disabled_leaves_its_route_as_it_is() -> None:
+    off = "unset: {protocol: openai_chat, url: http://c, api_key: '${UNSET}'}"
+    upstreams = B.removesuffix("}") + f", {off}}}"
+    routes = "[{shadow: unset}, {upstreams: [a], shadow: unset}, {upstreams: [unset], shadow: a}]"
+    config = parse(f"{upstreams}\nroutes: {routes}", "config.yaml", {})
+    assert [(r.name, len(r.upstreams), r.shadow) for r in config.routes] == [
+        ("routes[0]", 0, None),  # still in front of the others: its calls pass untouched
+        ("routes[1]", 1, None),
+    ]
+    assert config.warnings[1:] == (
+        "config.yaml: routes[0]: has no shadow, its upstream is disabled",
+        "config.yaml: routes[1]: has no shadow, its upstream is disabled",
+        "config.yaml: routes[2]: is dropped, all its upstreams are disabled",
+    )
 
 
 def test_an_upstream_and_a_route_have_defaults_too() -> None:
@@ -354,6 +407,7 @@ B = "upstreams: {a: {protocol: openai_chat, url: http://h}, b: {protocol: openai
 URL = "is not an http or https URL"
 HOST = "is not a host name; no scheme, port or path, * and ? are wildcards"
 DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
+DOLLARS = "is not a price; it is a number of USD per million tokens"
 
 
 @pytest.mark.parametrize(
@@ -371,7 +425,7 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
             "route: []",
             [
                 "route: is not a known key: intercept, upstreams, routes, failover, "
-                "strict, notes_header, ledger, store"
+                "strict, notes_header, ledger, store, history, prices, mask"
             ],
             id="unknown key at the top",
         ),
@@ -385,7 +439,10 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
         ),
         pytest.param(
             f"{B}\nroutes: [{{to: [a], upstreams: [a]}}]",
-            ["routes[0].to: is not a known key: match, upstreams, weights, name, sticky, strict"],
+            [
+                "routes[0].to: is not a known key: "
+                "match, upstreams, weights, name, sticky, strict, shadow"
+            ],
             id="unknown key of a route",
         ),
         pytest.param(
@@ -699,6 +756,32 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
             ],
             id="options of a route",
         ),
+        *(
+            pytest.param(
+                f"{B}\nroutes: [{{shadow: {shadow}}}]", [f"routes[0].shadow{line}"], id=reason
+            )
+            for shadow, line, reason in (
+                ("c", ': "c" is not one of a, b', "a shadow that is nobody"),
+                ("{upstream: c}", '.upstream: "c" is not one of a, b', "the same, as a mapping"),
+                ("{share: 1}", ".upstream: is missing; name one of a, b", "a share of nobody"),
+                ("[a]", ": a list is not one of a, b", "two shadows"),
+                (
+                    "{upstream: a, share: 1.5}",
+                    ".share: 1.5 is not a share, from 0 to 1",
+                    "more than all",
+                ),
+                (
+                    "{upstream: a, share: true}",
+                    ".share: true is not a share, from 0 to 1",
+                    "a share that is none",
+                ),
+                (
+                    "{upstream: a, of: b}",
+                    ".of: is not a known key: upstream, share",
+                    "unknown key of a shadow",
+                ),
+            )
+        ),
         pytest.param(
             f"{B}\nroutes: [{{upstreams: [a], name: x}}, {{upstreams: [b], name: x}}]",
             ['routes[1].name: "x" is the name of an earlier route'],
@@ -718,6 +801,28 @@ DURATION = "is not a duration: 300ms, 2s, 5m, 1h, or seconds as a number"
                 "store: true is not a mapping",
             ],
             id="bounds",
+        ),
+        pytest.param(
+            "history: {max_calls: 0, max_bytes: much, max_age: 1h}",
+            [
+                "history.max_age: is not a known key: max_calls, max_bytes",
+                "history.max_calls: 0 is not a whole number, 1 or more",
+                'history.max_bytes: "much" is not a size: 300KB, 64MB, 1GB, or bytes as a whole'
+                " number",
+            ],
+            id="bounds of the history",
+        ),
+        pytest.param(
+            "prices: {gpt: {input: '3', cache_read: -1}, o: {input: true, output: .inf}, x: 3}",
+            [
+                f'prices.gpt.input: "3" {DOLLARS}',
+                "prices.gpt.output: is missing; USD per million tokens",
+                f"prices.gpt.cache_read: -1 {DOLLARS}",
+                f"prices.o.input: true {DOLLARS}",
+                f"prices.o.output: inf {DOLLARS}",
+                "prices.x: 3 is not a mapping",
+            ],
+            id="prices",
         ),
         pytest.param("strict: 1", ["strict: 1 is not true or false"], id="strict as a number"),
         pytest.param(
@@ -758,7 +863,7 @@ def test_the_error_names_the_file_in_every_line() -> None:
         parse("{strict: 1, x: 2}", "mine.yaml", {})
     assert str(caught.value).splitlines() == [
         "mine.yaml: x: is not a known key: intercept, upstreams, routes, failover, "
-        "strict, notes_header, ledger, store",
+        "strict, notes_header, ledger, store, history, prices, mask",
         "mine.yaml: strict: 1 is not true or false",
     ]
 

@@ -191,7 +191,7 @@ def test_a_stream_is_held_until_there_is_something_in_it() -> None:
     assert made.trace.timing.first_content == 2.0
 
 
-def test_reasoning_is_provisional_for_ten_seconds() -> None:
+def test_trap_6_reasoning_is_provisional_for_ten_seconds() -> None:
     made, _ = opened()
     begun(made)
     made.answered(200, SSE, 101.0)
@@ -227,7 +227,7 @@ FAILURES: dict[str, tuple[Callable[[Exchange], Step], Outcome, str]] = {
         ConnectionFailed("refused"),
         "unreachable",
     ),
-    "an error in the stream": (
+    "trap 4: an error in the stream": (
         lambda made: (
             made.answered(200, SSE, 101.0),
             made.take(ROLE + b'data: {"error": {"code": 503, "message": "busy"}}\n\n', 102.0),
@@ -235,12 +235,12 @@ FAILURES: dict[str, tuple[Callable[[Exchange], Step], Outcome, str]] = {
         Answered(503, None, "server"),
         "error",
     ),
-    "a cut before content": (
+    "trap 5: a cut before content": (
         lambda made: (made.answered(200, SSE, 101.0), made.lost("reset", 102.0))[1],
         Answered(502, None, "server"),
         "cut",
     ),
-    "an empty stream": (
+    "trap 5: an empty stream": (
         lambda made: (made.answered(200, SSE, 101.0), made.take(b"", 102.0))[1],
         Answered(502, None, "server"),
         "error",
@@ -267,7 +267,7 @@ def test_a_failure_before_content_is_another_upstreams_turn(
     assert made.failed[0].label == "chat" and made.failed[0].sent
 
 
-def test_the_next_upstream_gets_the_apps_own_request() -> None:
+def test_trap_1_the_next_upstream_gets_the_apps_own_request() -> None:
     content = body()
     made, _ = opened(content)
     begun(made)
@@ -297,7 +297,7 @@ def exhausted(made: Exchange, now: float = 110.0) -> Reply:
     return step.reply
 
 
-def test_the_error_of_a_single_upstream_is_told_as_it_came() -> None:
+def test_trap_12_the_error_of_a_single_upstream_is_told_as_it_came() -> None:
     made, _ = opened(routes=[{"upstreams": ["own"]}])
     begun(made)
     made.answered(529, [("request-id", "req_1"), ("content-type", "application/json")], 101.0)
@@ -308,7 +308,7 @@ def test_the_error_of_a_single_upstream_is_told_as_it_came() -> None:
     assert "x-bridge-attempts" not in dict(reply.headers)
 
 
-def test_of_several_errors_the_most_useful_is_told_with_how_often_it_was_tried() -> None:
+def test_trap_10_of_several_errors_the_most_useful_is_told_with_who_was_asked() -> None:
     made, _ = opened()
     begun(made)
     made.answered(429, [*JSON, ("retry-after", "600")], 101.0)
@@ -324,7 +324,7 @@ def test_of_several_errors_the_most_useful_is_told_with_how_often_it_was_tried()
     assert "retry-after" not in headers or int(headers["retry-after"]) <= 600
 
 
-def test_attempts_and_time_are_bounded() -> None:
+def test_trap_11_attempts_and_time_are_bounded() -> None:
     made, _ = opened(failover={"max_attempts": 1})
     begun(made)
     made.lost("refused", 101.0)
@@ -532,7 +532,7 @@ def test_when_it_wants_to_be_woken() -> None:
     assert made.wake_at() == inf and made.wake(300.0) == WAIT
 
 
-def test_an_upstreams_pings_are_no_data() -> None:
+def test_trap_49_an_upstreams_pings_are_no_data() -> None:
     made, _ = committed()
     for now in range(110, 222, 10):
         made.take(b": still there\n\n", now)

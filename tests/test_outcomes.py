@@ -117,7 +117,7 @@ def error(kind: ErrorKind, status: int, code: str | None = None, message: str = 
         pytest.param(error("rate_limit", 413), True, True, id="a limit with another status"),
         pytest.param(error("overloaded", 400), True, True, id="overloaded with another status"),
         pytest.param(error("billing", 402), True, True, id="an account that cannot pay"),
-        pytest.param(error("billing", 400), True, True, id="the same as a bad request"),
+        pytest.param(error("billing", 400), True, True, id="trap 13: the same as a bad request"),
         pytest.param(error("billing", 429), True, True, id="the same as a limit"),
         pytest.param(error("model_not_found", 404), True, True, id="a model that is not here"),
         pytest.param(error("model_not_found", 400), True, True, id="a model, as a bad request"),
@@ -179,7 +179,7 @@ def test_what_is_tried_elsewhere(error: Error, apps_key: bool, own_key: bool) ->
             error("invalid_request", 400, message="Your ORG is\nblocked."),
             Failover(errors=("nothing", "*org is*blocked*")),
             True,
-            id="a message that somebody described, in any case, over lines",
+            id="trap 13: a message that somebody described, in any case, over lines",
         ),
         pytest.param(
             error("invalid_request", 400, message="Your org is blocked."),

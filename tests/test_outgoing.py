@@ -101,7 +101,7 @@ VERSION = {"anthropic-version": "2026-10-21", "anthropic-beta": "a,b"}
         ),
     ],
 )
-def test_what_an_upstream_gets(name: str, path: str, headers: Headers) -> None:
+def test_trap_2_what_an_upstream_gets(name: str, path: str, headers: Headers) -> None:
     assert sent(name) == (path, headers)
 
 

@@ -23,8 +23,10 @@ PROTOCOLS = ("anthropic_messages", "openai_chat", "openai_responses")
 # Layer -> layers it may import. A protocol folder never sees another one, nor what is above it.
 ARROWS: dict[str, set[str]] = {
     "addon": {"addon", "mitm", "core", "face", "hub"},
-    "mitm": {"mitm", "core", "face", "hub"},
-    "core": {"core", "face", "hub"},
+    "mitm": {"mitm", "pages", "views", "core", "face", "hub"},
+    "pages": {"pages", "views", "core", "face", "hub"},
+    "core": {"core", "views", "face", "hub"},
+    "views": {"views", "face", "hub"},
     "face": {"face", "hub", *PROTOCOLS},
     **{protocol: {protocol, "hub"} for protocol in PROTOCOLS},
     "hub": {"hub"},
@@ -39,11 +41,17 @@ LIBRARIES: dict[str, set[str]] = {
     # these come with mitmproxy
     "brotli": {"mitm"},
     "tornado": {"mitm"},
+    "h2": {"simulator"},
 }
 
-PURE = {"face", "hub", *PROTOCOLS}
+# What knows all protocols, and is asked by name.
+FACE = tuple(f"bridge.transform{name}" for name in ("", ".translator", ".reading"))
+PURE = {"face", "hub", "views", *PROTOCOLS}
 PURE_MODULES = tuple(
-    f"bridge.{name}" for name in ("routing", "preference", "health", "circuit", "outcomes")
+    f"bridge.{name}"
+    for name in """
+        routing preference health circuit outcomes repairs mask history injection
+    """.split()
 )
 IMPURE = """
     asyncio concurrent glob http.client http.server io.open logging multiprocessing os pathlib
@@ -84,13 +92,15 @@ def layer(module: str) -> str:
     for protocol in PROTOCOLS:
         if under(module, f"bridge.transform.{protocol}"):
             return protocol
-    if module in ("bridge.transform", "bridge.transform.translator"):
+    if module in FACE:
         return "face"
     for prefix, name in (
         ("addon", "addon"),
         ("bridge.mitm", "mitm"),
         ("bridge.simulator", "simulator"),
         ("bridge.transform", "hub"),
+        ("bridge.views", "views"),
+        ("bridge.pages", "pages"),
     ):
         if under(module, prefix):
             return name

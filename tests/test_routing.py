@@ -20,6 +20,7 @@ from bridge.health import (
     Warned,
 )
 from bridge.routing import Change, Facts, Moved, Router, Target
+from bridge.settings import Shadow
 
 UPSTREAMS = """
 upstreams:
@@ -163,7 +164,7 @@ def play(router: Router, event: Event, now: float) -> list[Change]:
             ],
             id="it fails; the next one is never heard of again",
         ),
-        pytest.param("a b", "{}", [(0, LIMITED, "b", 300)], id="429: to the backup at once"),
+        pytest.param("a b", "{}", [(0, LIMITED, "b", 300)], id="trap 3: 429: at once"),
         pytest.param(
             "a b",
             "{}",
@@ -218,7 +219,7 @@ def play(router: Router, event: Event, now: float) -> list[Change]:
                 (3, HUNG_UP, "a", 0),
                 (4, NO_CONNECTION, "b", 300),
             ],
-            id="a client that hangs up counts for nothing",
+            id="trap 17: a client that hangs up counts for nothing",
         ),
         pytest.param(
             "a b", "{}", [(0, FAILED, "b", 300)], id="a failed health check: to the backup at once"
@@ -289,7 +290,7 @@ def play(router: Router, event: Event, now: float) -> list[Change]:
             "a b",
             "{health_check: {interval: 0}}",
             [(0, LIMITED, "b", 300), (299, Tick(), "b", 1), (300, Tick(), "a", 0)],
-            id="without health checks the end of the cooldown leads back",
+            id="trap 8: without health checks the end of the cooldown leads back",
         ),
         pytest.param(
             "a b c",
@@ -321,7 +322,7 @@ def play(router: Router, event: Event, now: float) -> list[Change]:
             "a b",
             "{}",
             [(0, LIMITED, "b", 300), (10, LIMITED, "a", 290), (11, OK, "a", 289)],
-            id="nothing healthy: the one that recovers soonest",
+            id="trap 10: nothing healthy: the one that recovers soonest",
         ),
         pytest.param(
             "a b",
@@ -476,6 +477,7 @@ def test_status_is_plain_data() -> None:
             "order": ["b", "a"],
             "upstreams": ["a", "b"],
             "override": None,
+            "shadow": None,
         }
     ]
     assert status["upstreams"][0] == {
@@ -617,3 +619,33 @@ def changes_nothing(event: Event, before: dict[str, Any]) -> bool:
 
 def strip(upstream: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in upstream.items() if key != "last_check"}
+
+
+# Shadows
+
+
+def test_a_route_may_lead_nowhere_and_still_takes_its_calls() -> None:
+    shadowed = config('[{shadow: a, match: {model: "x*"}}, {upstreams: [b, c], shadow: a}]')
+    router = Router(shadowed)
+    mine, other = Facts("openai_chat", "xy"), Facts("openai_chat", "y")
+    assert router.candidates(mine, 0) is None
+    assert router.candidates(other, 0) is not None
+    for facts in (mine, other):
+        assert router.shadow(facts) == Shadow(router.upstreams["a"])
+    assert router.has_shadows
+    [untouched, led] = router.status(0)["routes"]
+    assert (untouched["active"], untouched["order"], untouched["shadow"]) == ("", [], "a")
+    assert (led["active"], led["shadow"]) == ("b", "a")
+
+
+def test_a_route_without_a_shadow_and_no_route_at_all_have_none() -> None:
+    router = Router(config("[{upstreams: [a], match: {model: x}}]"))
+    assert not router.has_shadows
+    assert router.shadow(Facts("openai_chat", "x")) is None
+    assert router.shadow(Facts("openai_chat", "y")) is None
+
+
+def test_a_route_that_leads_nowhere_never_moves() -> None:
+    router = Router(config("[{shadow: a}, {upstreams: [a, b]}]"))
+    changes = router.record(Target(router.upstreams["a"]), Answered(429), 0)
+    assert [str(change) for change in changes if isinstance(change, Moved)] == ["routes[1]: a -> b"]

@@ -58,7 +58,7 @@ def fail(router: Router, labels: str, outcome: Outcome = LIMITED, now: float = 0
         pytest.param("a b c", "", "a", "b", id="then the next"),
         pytest.param("a b c", "", "b", "a", id="which is the best of those that are left"),
         pytest.param("a b c", "", "a b c", None, id="until all were tried"),
-        pytest.param("a b c", "a", "", "b", id="one that cools down is passed over"),
+        pytest.param("a b c", "a", "", "b", id="trap 9: one that cools is passed over"),
         pytest.param("a b c", "a", "b", "c", id="as long as another is healthy"),
         pytest.param("a b c", "a", "b c", "a", id="but comes last, for it may be well again"),
         pytest.param("a b c", "b a", "c", "b", id="of several the one that recovers soonest"),
@@ -245,7 +245,7 @@ def test_an_upstream_is_full_with_as_many_requests_as_it_takes() -> None:
         pytest.param("p", "p#2 p#1 p#3", 10, 290, id="a pool without one: the soonest key"),
     ],
 )
-def test_recovery(upstreams: str, failed: str, now: float, seconds: float) -> None:
+def test_trap_10_recovery(upstreams: str, failed: str, now: float, seconds: float) -> None:
     router = routed(upstreams)
     for when, label in enumerate(failed.split()):
         fail(router, label, now=when)
@@ -262,7 +262,7 @@ def test_recovery_of_a_model() -> None:
 # What a person says
 
 
-def test_an_upstream_that_a_person_chose_comes_first() -> None:
+def test_trap_16_an_upstream_that_a_person_chose_comes_first_and_the_others_stay() -> None:
     router = routed("a b c", "weights: {a: 1}, sticky: true")
     pick(router, conversation="one")
     fail(router, "b")
@@ -274,7 +274,7 @@ def test_an_upstream_that_a_person_chose_comes_first() -> None:
     assert (pick(router), router.status(4)["routes"][0]["override"]) == ("a", None)
 
 
-def test_it_is_chosen_where_it_occurs() -> None:
+def test_trap_16_it_is_chosen_where_it_occurs() -> None:
     router = routed("a c")
     assert router.use("b", 0) == []
     assert (pick(router), router.status(0)["routes"][0]["override"]) == ("a", None)

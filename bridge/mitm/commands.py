@@ -57,10 +57,13 @@ def told(status: dict[str, Any]) -> list[str]:
 
 
 def _route(route: dict[str, Any]) -> str:
+    shadow = f", shadowed by {route['shadow']}" if route["shadow"] else ""
+    if not route["order"]:
+        return f"{route['name']}: the app's own host{shadow}"
     by_hand = " (chosen by hand)" if route["override"] else ""
     others = [name for name in route["order"] if name != route["active"]]
     then = f", then {', '.join(others)}" if others else ""
-    return f"{route['name']}: {route['active']}{by_hand}{then}"
+    return f"{route['name']}: {route['active']}{by_hand}{then}{shadow}"
 
 
 def _upstream(upstream: dict[str, Any]) -> str:

@@ -1,11 +1,12 @@
 """Flows in our words, and our words into flows."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.client import responses
 from math import inf
 
-from mitmproxy import ctx, http
-from mitmproxy.net.http import status_codes
+from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from ..aside import Aside
@@ -77,10 +78,11 @@ def call_of(flow: http.HTTPFlow, protocol: Protocol) -> Call:
 def send(flow: http.HTTPFlow, outgoing: Outgoing) -> None:
     """Make the flow's request the one for the upstream."""
     request, upstream = flow.request, outgoing.upstream
-    request.headers = _headers([("Host", upstream.host), *outgoing.headers])
+    host = "host" if request.is_http2 else "Host"  # HTTP/2 has no capitals
+    request.headers = _headers([(host, upstream.host), *outgoing.headers])
     request.trailers = None
     request.scheme = upstream.scheme
-    request.data.host = upstream.host
+    request.host = upstream.host
     request.port = upstream.port  # this sets the Host header as well
     request.path = outgoing.path
     request.content = outgoing.body
@@ -92,9 +94,9 @@ def response(reply: Reply, flow: http.HTTPFlow, old: http.Response | None = None
     `old`, an upstream's, becomes it: to make one from nothing takes mitmproxy long.
     """
     made = old or http.Response.make()
-    made.data.http_version = flow.request.data.http_version
+    made.http_version = flow.request.http_version
     made.status_code = reply.status
-    made.reason = status_codes.RESPONSES.get(reply.status, "")
+    made.reason = responses.get(reply.status, "")
     made.headers, made.trailers = _headers(reply.headers), None
     made.content = reply.body
     return made
@@ -104,7 +106,7 @@ def head(reply: Reply, flow: http.HTTPFlow) -> http.Response:
     """What stands in front of a stream."""
     made = response(reply, flow)
     del made.headers["content-length"]
-    made.data.content = None
+    made.raw_content = None
     if flow.request.is_http11:
         made.headers["transfer-encoding"] = "chunked"
     return made
@@ -147,22 +149,41 @@ class Streamer:
 
 
 class Watcher:
-    """Hands every byte on and looks at it; where it cannot read, it stops looking."""
+    """Hands every byte on and looks at it; where it cannot read, it stops looking.
 
-    def __init__(self, flow: http.HTTPFlow, watched: Watched, clock: Callable[[], float]) -> None:
+    An answer that is no stream (`streams`) is looked at once it is whole.
+    """
+
+    def __init__(
+        self,
+        flow: http.HTTPFlow,
+        watched: Watched,
+        clock: Callable[[], float],
+        *,
+        streams: bool = True,
+    ) -> None:
         assert flow.response
         self._watched, self._clock = watched, clock
+        self._whole = None if streams else Reply(flow.response.status_code, [])
         self._decode = decoder(flow.response.headers.get("content-encoding", ""))
 
     def __call__(self, data: bytes) -> list[bytes]:
         try:
             plain = self._decode(data) if self._decode else b""
             if self._decode and (plain or not data):
-                self._watched.take(plain, self._clock())
+                self._look(plain, end=not data)
         except Exception:
             logger.exception("bridge: a stream could not be read; it passes on unseen")
             self._decode = None
         return [data] if data else []
+
+    def _look(self, plain: bytes, *, end: bool) -> None:
+        if self._whole is None:
+            self._watched.take(plain, self._clock())
+            return
+        self._whole = replace(self._whole, body=self._whole.body + plain)
+        if end:
+            self._watched.whole(self._whole, self._clock())
 
 
 def reply_whole(flow: http.HTTPFlow, exchange: Exchange, now: float) -> None:
@@ -201,7 +222,8 @@ def show(flow: http.HTTPFlow, trace: Trace) -> None:
     flow.comment = trace.summary()
     flow.marked = trace.mark() or flow.marked
     if flow.response and flow.response.raw_content is None:  # streamed: mitmproxy kept nothing
-        flow.response.data.content = trace.bodies.client_response.content()
+        told, came = trace.bodies.client_response, trace.bodies.upstream_response
+        flow.response.raw_content = told.content() or came.content()
 
 
 def hide_credential(flow: http.HTTPFlow, exchange: Exchange) -> None:
@@ -210,12 +232,11 @@ def hide_credential(flow: http.HTTPFlow, exchange: Exchange) -> None:
         flow.request.headers = _headers(without_credential(list(flow.request.headers.items(True))))
 
 
-def show_failed(flow: http.HTTPFlow, exchange: Exchange) -> None:
-    """The attempt that failed last, as a row of its own, where mitmproxy has a list of flows."""
-    view = ctx.master.addons.get("view")
+def failed_rows(flow: http.HTTPFlow, exchange: Exchange) -> Iterator[http.HTTPFlow]:
+    """The attempt that failed last, if it was sent at all, as a flow of its own."""
     failed = exchange.failed[-1] if exchange.failed else None
-    if view is not None and failed is not None and failed.sent is not None:
-        view.add([_row(flow, failed, failed.sent, exchange)])
+    if failed is not None and failed.sent is not None:
+        yield _row(flow, failed, failed.sent, exchange)
 
 
 def _row(flow: http.HTTPFlow, failed: Failed, sent: Outgoing, exchange: Exchange) -> http.HTTPFlow:

@@ -15,21 +15,28 @@ from typing import Any
 
 from ..aside import Aside, Desk, refused
 from ..call import Call
+from ..capture import Known
 from ..config import Config, ConfigError, load
 from ..endpoints import Side
 from ..exchange import Exchange
 from ..health import Outcome
+from ..history.calls import History
 from ..ledger import Ledger
 from ..loss_log import LossLog
 from ..outgoing import Outgoing
-from ..repairs import Repairs
+from ..repairs import Fit, Repairs
 from ..routing import Change, Choice, Router, Target
+from ..settings import HistoryBounds, Shadow
 from ..steps import Reply
 from ..store import Store
 from ..trace import Trace
-from ..transform import TransformError
+from ..transform import Protocol, TransformError
+from ..transform.families import VENDOR
+from ..transform.headers import CREDENTIALS
+from ..trial import trial
 from ..upstream import Upstream
 from ..watched import Watched
+from .news import News
 from .probe import probe
 from .timers import Timers
 
@@ -53,6 +60,8 @@ class Runtime:
         self.router = Router(self.config)
         self.ledger = _ledger(self.config, None)
         self.store = _store(self.config, None)
+        self.history = _history(self.config, None)
+        self.news = News()
         self._repairs = Repairs()
         self._losses = LossLog()
         self._timers = Timers(self._tick, self._due, self._check)
@@ -97,6 +106,50 @@ class Runtime:
             shape=shape,
             now=now,
         )
+
+    def trial(self, call: Call, upstream: Upstream, name: str, now: float) -> Exchange:
+        """The call at this very upstream; see `trial`. To be driven by mitmproxy's own hooks."""
+        return trial(
+            call,
+            upstream,
+            name,
+            self.router,
+            self.config.failover,
+            key=self._key,
+            ledger=self.ledger,
+            store=self.store,
+            repairs=self._repairs,
+            now=now,
+        )
+
+    def known(self, call: Call, name: str, protocol: Protocol) -> Known:
+        """How a request of `call` is made by now for the upstream with this name.
+
+        As for the vendor of `protocol`, where there is no such upstream any more.
+        """
+        upstream = self.config.upstreams.get(name)
+        fit = self._repairs.fit(upstream, call) if upstream else Fit(VENDOR[protocol])
+        return Known(
+            profile=fit.made(),
+            upstream_id=fit.owner(upstream) if upstream else name,
+            own_host=upstream is not None and call.addresses(upstream),
+            key=self._key,
+            ledger=self.ledger.at(clock()) if self.ledger else None,
+            credentials=self._credentials(call),
+        )
+
+    def _credentials(self, call: Call) -> tuple[str, ...]:
+        """All that are about, of the upstreams and of the app."""
+        upstreams = self.config.upstreams.values()
+        given = [value for upstream in upstreams for _, value in upstream.headers]
+        given += [value for name, value in call.headers if name.lower() in CREDENTIALS]
+        words = [word for value in given for word in value.split()]  # a scheme is no secret
+        return (*words, *(key for upstream in upstreams for key in upstream.api_keys))
+
+    def shadow(self, call: Call) -> Shadow | None:
+        """Of the route that takes the call."""
+        router = self.router
+        return router.shadow(call.facts(router.asks)) if router.has_shadows else None
 
     def beside(
         self, side: Side, call: Call, now: float, *, resends: bool
@@ -164,6 +217,11 @@ class Runtime:
             self._freed.set_result(None)
             self._freed = None
 
+    def ended(self, call_id: str, record: dict[str, Any]) -> None:
+        """A call is over, and this is its record."""
+        self.history.add(call_id, record)
+        self.news.tell()
+
     def tell_losses(self, trace: Trace) -> None:
         """Of a call that is over."""
         for line in self._losses.lines(trace, clock()):
@@ -197,6 +255,8 @@ class Runtime:
     def _told(self, changes: list[Change]) -> list[Change]:
         for change in changes:
             logger.warning("bridge: %s", change)
+        if changes:
+            self.news.tell()
         return changes
 
     # --- inside
@@ -204,6 +264,7 @@ class Runtime:
     def _tick(self) -> None:
         for change in self.router.tick(clock()):
             logger.info("bridge: %s", change)
+            self.news.tell()
         stamp = _stamp(self._path)
         if stamp != self._seen:
             self._seen = stamp
@@ -221,6 +282,7 @@ class Runtime:
         self.config, self.router = config, router
         self.ledger = _ledger(config, self.ledger)
         self.store = _store(config, self.store)
+        self.history = _history(config, self.history)
         self._timers.stop()
         self._timers.start()
         logger.info("bridge: %s was read again", self._path.name)
@@ -250,6 +312,13 @@ def _store(config: Config, before: Store | None) -> Store | None:
     if config.store is None:
         return None
     return before.resized(config.store) if before else Store(config.store)
+
+
+def _history(config: Config, before: History | None) -> History:
+    """As the ledger; with `history: false` it keeps no call."""
+    bounds = config.history or HistoryBounds(max_calls=0)
+    made = before or History()
+    return made.under(bounds.max_calls, bounds.max_bytes, config.prices)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

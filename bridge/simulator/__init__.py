@@ -1,6 +1,7 @@
 """A loopback upstream that speaks all three protocols and misbehaves on request.
 
     python -m bridge.simulator [--host 127.0.0.1] [--port 0] [--key KEY] [--script FILE.json]
+                               [--certificate FILE.pem]
 
 In code: `async with Simulator() as sim:` or, in a thread of its own, `with running() as sim:`.
 `refusing_port()` holds a port where nothing listens.
@@ -16,6 +17,7 @@ parts come in the order in which they are written:
     [[text:…]]              a text                     [[words:500]]   a text of 500 events
     [[json:{…}]]            a text that is JSON        [[echo]]        JSON of what was understood
     [[reason:…]]            reasoning                  [[redacted]]    reasoning that is hidden
+    [[thoughts:9x80]]       reasoning of 9 events that name the model, each of 80 characters or more
     [[call:NAME {"a":1}]]   a call; without arguments they are made from the tool's schema
     [[tools:3x2]]           three rounds of two parallel calls each, then the rest of the answer
     [[refuse:…]]            a refusal                  [[empty]]       nothing at all
@@ -43,8 +45,14 @@ Control, from loopback only (methods of `Simulator` do the same):
 A fault is `{"kind": ...}` with the keys in `faults.KINDS`, or a list of them that act together;
 `count: null` means until cleared; no upstream means whichever is asked next. `match` limits it by
 `path` (a glob over the endpoint), `method`, `stream` and `model`. A place in a stream is `at`
-(events before it), `after` (content events before it) or `byte`. A script file holds
-`{"upstreams": [...], "faults": [...]}` of such objects.
+(events before it), `after` (content events before it), `thoughts` (events of reasoning before it,
+and no text or call) or `byte`. A script file holds `{"upstreams": [...], "faults": [...]}` of such
+objects.
+
+With a certificate it speaks TLS, and HTTP/2 to clients that offer it. There `drop` and `cut` still
+end the connection, with all its streams; the frame `rst_stream` ends the one stream instead, and
+`goaway` is a word before the connection ends. Either has a `code`. `hang` with `connection` is
+deaf from there on to all that comes over the same connection.
 """
 
 from .faults import KINDS as KINDS

@@ -31,6 +31,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--key", help="the only credential that is accepted")
+    parser.add_argument("--certificate", type=Path, help="with its key in one PEM file: speak TLS")
     parser.add_argument("--script", type=Path, help="a JSON file with upstreams and faults")
     return parser.parse_args()
 
@@ -40,7 +41,13 @@ async def _run(arguments: argparse.Namespace) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Simulator(arguments.host, arguments.port, key=arguments.key, script=script) as sim:
+    async with Simulator(
+        arguments.host,
+        arguments.port,
+        key=arguments.key,
+        script=script,
+        certificate=arguments.certificate,
+    ) as sim:
         print(f"simulator listening on {sim.url}", flush=True)
         await stop.wait()
 

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 Json = Any
 NAMES = (
-    "text words json echo reason redacted call tools refuse empty length stop finish usage burst"
+    "text words json echo reason thoughts redacted call tools refuse empty length stop finish "
+    "usage burst"
 )
 DIRECTIVE = re.compile(rf"\[\[({NAMES.replace(' ', '|')})(?=[:\]])")
 

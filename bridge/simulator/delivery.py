@@ -1,15 +1,27 @@
 """A reply and the faults in, the steps of writing it out: bytes, pauses, and how it ends.
 
 Order matters: first what changes the text of the events, then compression, then where it is cut,
-then how the bytes are sliced, then HTTP's own framing, then time.
+then how the bytes are sliced, then time, then HTTP/1's own framing. HTTP/2 frames its steps itself.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from .encodings import Gzip
 from .faults import Fault, find
 from .respond import Reply, place_of
-from .wire import LAST_CHUNK, HttpRequest, chunk, render_head
+from .wire import HTTP2, LAST_CHUNK, HttpRequest, chunk, render_head
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    status: int
+    headers: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The answer is complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +31,21 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Nothing more, until the client leaves."""
+    """Nothing more, until the client leaves; `deaf`: nor is anything read that comes."""
+
+    deaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
+    """The end of the connection, but where a frame of HTTP/2 ends the stream alone."""
+
     reset: bool = False
+    frame: str | None = None
+    code: str = "INTERNAL_ERROR"
 
 
-Step = bytes | Pause | Hold | Close
+Step = Head | bytes | End | Pause | Hold | Close
 
 # What keeps a connection warm between events, by style.
 KEEPALIVES = {
@@ -42,34 +60,44 @@ def steps(reply: Reply, faults: list[Fault], request: HttpRequest, burst: bool) 
     if find(faults, "refused"):
         return [Close(reset=True)]
     if fault := find(faults, "drop"):
-        return [Close(reset=fault.get("reset", False))]
-    if find(faults, "hang"):
-        return [Hold()]
+        return [_close(fault)]
+    if fault := find(faults, "hang"):
+        return [Hold(fault.get("connection", False))]
     if request.method == "HEAD":
         reply = replace(reply, frames=[])
     events, headers = _encoded(reply, faults)
     whole = sum(map(len, events))
     events, ending = _ended(events, reply, faults)
     sliced = [_sliced(event, faults) for event in events]
-    chunked = reply.streamed and request.version == "HTTP/1.1"
     if not reply.streamed:
         headers = [*headers, ("content-length", str(whole))]
-    elif chunked:
-        headers = [*headers, ("transfer-encoding", "chunked")]
-        sliced = [[chunk(piece) for piece in event] for event in sliced]
-    if not _stays_open(reply, request):
-        headers = [*headers, ("connection", "close")]
-    last = [LAST_CHUNK] if chunked else []
-    head = render_head(reply.status, headers)
-    written = _timed(head, sliced, find(faults, "slow") or {})
-    written += ending if ending else last
-    if not ending and not _stays_open(reply, request):
-        written.append(Close())
+    written = _timed(Head(reply.status, headers), sliced, find(faults, "slow") or {})
+    written += ending
+    if request.version != HTTP2:
+        written = list(_http1(written, request, reply.streamed))
     return _joined(written) if burst or reply.burst else written
 
 
-def _stays_open(reply: Reply, request: HttpRequest) -> bool:
-    return request.keep_alive and not (reply.streamed and request.version != "HTTP/1.1")
+def _http1(written: list[Step], request: HttpRequest, streamed: bool) -> Iterator[Step]:
+    chunked = streamed and request.version == "HTTP/1.1"
+    stays = request.keep_alive and (chunked or not streamed)
+    framing = [("transfer-encoding", "chunked")] if chunked else []
+    framing += [] if stays else [("connection", "close")]
+    for step in written:
+        match step:
+            case Head(status, headers):
+                yield render_head(status, [*headers, *framing])
+            case bytes() if chunked:
+                yield chunk(step)
+            case End():
+                yield from [LAST_CHUNK] if chunked else []
+                yield from [] if stays else [Close()]
+            case _:
+                yield step
+
+
+def _close(fault: Fault) -> Close:
+    return Close(**{key: fault[key] for key in ("reset", "frame", "code") if key in fault})
 
 
 def _encoded(reply: Reply, faults: list[Fault]) -> tuple[list[bytes], list[tuple[str, str]]]:
@@ -94,12 +122,12 @@ def _encoded(reply: Reply, faults: list[Fault]) -> tuple[list[bytes], list[tuple
 def _ended(
     events: list[bytes], reply: Reply, faults: list[Fault]
 ) -> tuple[list[bytes], list[Step]]:
-    """Where it stops too early, and how."""
+    """Where it stops, and how."""
     cut, stall = find(faults, "cut"), find(faults, "stall")
     fault = cut or stall
     if fault is None:
-        return events, []
-    ending: Step = Hold() if cut is None else Close(cut.get("reset", False))
+        return events, [End()]
+    ending: Step = Hold() if cut is None else _close(cut)
     if "byte" in fault or not reply.streamed:
         limit = fault.get("byte", sum(map(len, events)) // 2)
         return _first_bytes(events, limit), [ending]
@@ -122,7 +150,7 @@ def _sliced(event: bytes, faults: list[Fault]) -> list[bytes]:
     return [event[i : i + size] for i in range(0, len(event), size)]
 
 
-def _timed(head: bytes, events: list[list[bytes]], slow: Fault) -> list[Step]:
+def _timed(head: Head, events: list[list[bytes]], slow: Fault) -> list[Step]:
     steps: list[Step] = [head]
     if "first_byte" in slow:
         steps.insert(0, Pause(slow["first_byte"]))

@@ -17,7 +17,7 @@ Json = Any
 CREATED = 1_790_000_000  # answers never look at a clock
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-Kind = Literal["other", "content", "finish", "done"]
+Kind = Literal["other", "reasoning", "content", "finish", "done"]
 
 
 def dumps(value: Json) -> bytes:

@@ -45,14 +45,18 @@ HEADERS = Key(
 )
 ANY = Key("anything", lambda value: True)
 
-# Where in a stream: events sent before (`at`), content events sent before (`after`), or bytes.
-PLACE = {"at": COUNT, "after": COUNT}
+# Where in a stream: events sent before (`at`), content events sent before (`after`), events of
+# reasoning (`thoughts`: never behind any text or call), or bytes.
+PLACE = {"at": COUNT, "after": COUNT, "thoughts": COUNT}
 BYTE_PLACE = {**PLACE, "byte": COUNT}
+# How it ends. Over HTTP/1 the connection is closed, whatever frame is named.
+CODES = "NO_ERROR INTERNAL_ERROR REFUSED_STREAM CANCEL ENHANCE_YOUR_CALM HTTP_1_1_REQUIRED".split()
+ENDING = {"reset": FLAG, "frame": _one_of("rst_stream", "goaway"), "code": _one_of(*CODES)}
 
 KINDS: dict[str, dict[str, Key]] = {
     "refused": {},
-    "drop": {"reset": FLAG},
-    "hang": {},
+    "drop": ENDING,
+    "hang": {"connection": FLAG},
     "status": {"status": STATUS, "headers": HEADERS, "body": ANY, "reason": TEXT},
     "html": {"status": STATUS},
     "error_event": {
@@ -61,7 +65,7 @@ KINDS: dict[str, dict[str, Key]] = {
         "reason": TEXT,
         "form": _one_of("both", "flat", "error", "failed"),
     },
-    "cut": {**BYTE_PLACE, "reset": FLAG},
+    "cut": {**BYTE_PLACE, **ENDING},
     "stall": BYTE_PLACE,
     "slow": {"first_byte": SECONDS, "first_event": SECONDS, "between": SECONDS},
     "split": {"size": SIZE},

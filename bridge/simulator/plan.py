@@ -214,7 +214,7 @@ def _explicit(directives: Directives, seen: Seen) -> list[Part]:
             case "text":
                 parts.append(Text(words(argument)))
             case "words":
-                parts.append(Text(numbered(int(argument) if argument.isdecimal() else 10)))
+                parts.append(Text(numbered(_count(argument))))
             case "json":
                 parts.append(Text(words(argument)))
             case "echo":
@@ -225,6 +225,10 @@ def _explicit(directives: Directives, seen: Seen) -> list[Part]:
                 parts.append(_named_call(argument, seen))
             case "reason" if seen.settings.reasoning:
                 parts.append(Reasoning(words(argument or "Let me think about that.")))
+            case "thoughts" if seen.settings.reasoning:
+                count, _, size = argument.partition("x")
+                pieces = thoughts(_count(count), seen.settings.model, int(size or 0))
+                parts.append(Reasoning(pieces))
             case "redacted" if seen.settings.reasoning:
                 parts.append(Reasoning((), redacted=True))
     return parts
@@ -302,10 +306,19 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"\S+\s*|\s+", text))
 
 
+def _count(argument: str) -> int:
+    return min(int(argument), 100_000) if argument.isdecimal() else 10
+
+
 @lru_cache(maxsize=16)
 def numbered(count: int) -> tuple[str, ...]:
     """So many pieces, each with its number: what is lost or doubled can be seen."""
-    return tuple(f"{i}:{WORDS[i % len(WORDS)]}" for i in range(min(count, 100_000)))
+    return tuple(f"{i}:{WORDS[i % len(WORDS)]}" for i in range(count))
+
+
+def thoughts(count: int, model: str, size: int = 0) -> tuple[str, ...]:
+    """So many pieces of reasoning, of so many characters or more, which tell whose they are."""
+    return tuple(f"{i}:{model} ".ljust(size, ".") for i in range(count))
 
 
 def _json(value: Any) -> str:

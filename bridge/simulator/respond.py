@@ -264,11 +264,21 @@ def _error_frames(exchange: Exchange, answer: Answer, fault: Fault, sent: int) -
 
 def place_of(fault: Fault, frames: list[Frame]) -> int:
     """How many frames go out before the fault."""
+    if "thoughts" in fault:
+        return _in_reasoning(fault["thoughts"], frames)
     if "after" not in fault:
         place: int = fault.get("at", 0)
         return min(place, len(frames))
-    content = [i for i, frame in enumerate(frames) if frame.kind == "content"]
+    content = [i for i, frame in enumerate(frames) if frame.kind in ("reasoning", "content")]
     wanted: int = fault["after"]
     if wanted >= len(content):
         return content[-1] + 1 if content else len(frames)
     return content[wanted]
+
+
+def _in_reasoning(wanted: int, frames: list[Frame]) -> int:
+    """Behind all of it if there is not as much, which may be hidden; never behind anything else."""
+    reasoning = [i for i, frame in enumerate(frames) if frame.kind == "reasoning"]
+    if wanted < len(reasoning):
+        return reasoning[wanted]
+    return next((i for i, frame in enumerate(frames) if frame.kind == "content"), len(frames))

@@ -2,19 +2,23 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 from . import control
 from .delivery import Close, Hold, Pause, Step, steps
 from .dialect import Rules
+from .http2 import Session, Stream
 from .respond import Exchange, open_exchange, respond
 from .upstreams import DEFAULT, Facts, Recorded, Upstream, Upstreams
 from .wire import BadHttp, Connection, HttpRequest, PeerGone, render_head
 
 Json = Any
+STREAMS = 100  # over one connection, at a time
 
 
 class Simulator:
@@ -27,8 +31,12 @@ class Simulator:
         *,
         key: str | None = None,
         script: Json = None,
+        certificate: Path | None = None,
+        streams: int = STREAMS,
     ) -> None:
         self._host, self._port = host, port
+        self._streams = streams
+        self._tls = None if certificate is None else _tls(certificate)
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._upstreams = Upstreams(Rules(key))
@@ -39,7 +47,11 @@ class Simulator:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self._opened, self._closed), self._host, self._port, backlog=512
+            lambda: Connection(self._opened, self._closed),
+            self._host,
+            self._port,
+            backlog=512,
+            ssl=self._tls,
         )
         self._port = self._server.sockets[0].getsockname()[1]
         return self
@@ -59,7 +71,7 @@ class Simulator:
     @property
     def url(self) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{host}:{self._port}"
 
     def base(self, upstream: str) -> str:
         """The base URL of an upstream, as OpenAI's SDK takes it."""
@@ -116,6 +128,9 @@ class Simulator:
 
     async def _serve(self, connection: Connection) -> None:
         try:
+            if connection.is_http2:
+                await Session(connection, self._exchange, self._streams).run()
+                return
             while True:
                 await self._exchange(connection, await connection.read_request())
         except PeerGone:
@@ -126,27 +141,27 @@ class Simulator:
             connection.reset()
             raise
 
-    async def _exchange(self, connection: Connection, request: HttpRequest) -> None:
-        if request.path.startswith("/_sim/") and connection.from_loopback:
+    async def _exchange(self, peer: Connection | Stream, request: HttpRequest) -> None:
+        if request.path.startswith("/_sim/") and peer.connection.from_loopback:
             reply = control.answer(request, self._upstreams)
-            await _write(connection, steps(reply, [], request, burst=True))
+            await _write(peer, steps(reply, [], request, burst=True))
             return
         exchange = open_exchange(request)
         upstream = self._admit(exchange)
-        connection.upstream = upstream.name
+        peer.connection.upstream = upstream.name
         faults = self._upstreams.take(upstream, _facts(exchange))
         written = steps(respond(exchange, upstream.rules, faults), faults, request, upstream.burst)
-        await self._answer(connection, upstream, written)
+        await self._answer(peer, upstream, written)
 
     async def _answer(
-        self, connection: Connection, upstream: Upstream, written: list[Step]
+        self, peer: Connection | Stream, upstream: Upstream, written: list[Step]
     ) -> None:
         self._upstreams.begin(upstream)
         aborted = False
         try:
-            await _write(connection, written)
+            await _write(peer, written)
         except PeerGone:
-            aborted = not connection.closed_here
+            aborted = not peer.closed_here
             raise
         finally:
             self._upstreams.end(upstream, aborted)
@@ -178,19 +193,38 @@ def _facts(exchange: Exchange) -> Facts:
     return Facts(operation, exchange.request.method, exchange.stream_asked, exchange.model)
 
 
-async def _write(connection: Connection, written: list[Step]) -> None:
+async def _write(peer: Connection | Stream, written: list[Step]) -> None:
     for step in written:
-        match step:
-            case bytes():
-                await connection.send(step)
-            case Pause(seconds):
-                await connection.pause(seconds)
-            case Hold():
-                await connection.hold()
-            case Close(reset):
-                connection.closed_here = True
-                connection.reset() if reset else connection.close()
+        match step, peer:
+            case Pause(seconds), _:
+                await peer.pause(seconds)
+            case Hold(deaf), _:
+                peer.connection.deaf |= deaf
+                await peer.hold()
+            case Close(), _:
+                peer.closed_here = True
+                await _close(peer, step)
                 raise PeerGone
+            case _, Stream():
+                await peer.send(step)
+            case bytes(), Connection():
+                await peer.send(step)
+
+
+async def _close(peer: Connection | Stream, how: Close) -> None:
+    if isinstance(peer, Stream):
+        await peer.close(how)
+    elif how.reset:
+        peer.reset()
+    else:
+        peer.close()
+
+
+def _tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context
 
 
 async def _refuse(connection: Connection, problem: BadHttp) -> None:
@@ -209,10 +243,18 @@ async def _refuse(connection: Connection, problem: BadHttp) -> None:
 
 @contextmanager
 def running(
-    host: str = "127.0.0.1", port: int = 0, *, key: str | None = None, script: Json = None
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    key: str | None = None,
+    script: Json = None,
+    certificate: Path | None = None,
+    streams: int = STREAMS,
 ) -> Iterator[Simulator]:
     """A simulator in a thread of its own."""
-    simulator = Simulator(host, port, key=key, script=script)
+    simulator = Simulator(
+        host, port, key=key, script=script, certificate=certificate, streams=streams
+    )
     ready = threading.Event()
     stops: list[Callable[[], object]] = []
     failures: list[BaseException] = []

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over one TCP connection: bytes in, `HttpRequest` out, raw bytes back.
+"""HTTP/1.1 over one connection: bytes in, `HttpRequest` out, raw bytes back.
 
 Written by hand because the faults need control of every byte that leaves. The hard part is to
 notice at once that the peer has left while an answer is held back: a Protocol is told by
@@ -16,6 +16,7 @@ MAX_HEAD = 64 * 1024
 MAX_BODY = 64 * 1024 * 1024
 LINGER = 0.3  # seconds for the client to take a last answer and leave
 READ_AHEAD = 256 * 1024  # what a client may pipeline while it is being answered
+HTTP2 = "HTTP/2"  # the version of a request that came over it
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -59,19 +60,38 @@ class HttpRequest:
         return self.version == "HTTP/1.1" and (self.header("connection") or "").lower() != "close"
 
 
-class Connection(asyncio.Protocol):
+class Peer:
+    """Who waits for an answer: a connection, or over HTTP/2 one stream of it."""
+
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+        self.closed_here = False  # by us, not by the peer
+
+    async def pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.gone.wait()
+        except TimeoutError:
+            return
+        raise PeerGone
+
+    async def hold(self) -> None:
+        await self.gone.wait()
+        raise PeerGone
+
+
+class Connection(Peer, asyncio.Protocol):
     def __init__(
         self, opened: Callable[["Connection"], None], closed: Callable[["Connection"], None]
     ) -> None:
+        super().__init__()
         self._opened, self._closed = opened, closed
         self._buffer = bytearray()
         self._wanted = READ_AHEAD
         self._waiting: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
-        self._discard = False
-        self.gone = asyncio.Event()
+        self.deaf = False  # to whatever comes
         self.upstream: str | None = None  # whose request came last
-        self.closed_here = False  # by us, not by the peer
 
     # asyncio's side
 
@@ -82,7 +102,7 @@ class Connection(asyncio.Protocol):
         self._opened(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._discard:
+        if self.deaf:
             return
         self._buffer += data
         if len(self._buffer) > self._wanted + MAX_HEAD:
@@ -136,6 +156,12 @@ class Connection(asyncio.Protocol):
         del self._buffer[:size]
         return taken
 
+    async def read(self) -> bytes:
+        """What has come, as soon as something has. Raises PeerGone at the end."""
+        while not self._buffer:
+            await self._more()
+        return self._take(len(self._buffer))
+
     async def read_request(self) -> HttpRequest:
         """The next request, whole. Raises PeerGone at the end, BadHttp for what is none."""
         head = await self._line(b"\r\n\r\n", MAX_HEAD)
@@ -172,18 +198,6 @@ class Connection(asyncio.Protocol):
         if not self._writable.is_set():
             await self._writable.wait()
 
-    async def pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self.gone.wait()
-        except TimeoutError:
-            return
-        raise PeerGone
-
-    async def hold(self) -> None:
-        await self.gone.wait()
-        raise PeerGone
-
     def reset(self) -> None:
         """Closes with RST: what was sent and not yet read is lost to the peer too."""
         sock = self._transport.get_extra_info("socket")
@@ -196,8 +210,11 @@ class Connection(asyncio.Protocol):
 
     async def close_politely(self) -> None:
         """Ends an answer given before the request was read: a plain close would reset it."""
-        self._discard = True
+        self.deaf = True
         if self._transport.is_closing():
+            return
+        if not self._transport.can_write_eof():  # TLS
+            self._transport.close()
             return
         self._transport.write_eof()
         self._transport.resume_reading()
@@ -206,6 +223,15 @@ class Connection(asyncio.Protocol):
                 await self.gone.wait()
         except TimeoutError:
             self._transport.abort()
+
+    @property
+    def connection(self) -> "Connection":
+        return self
+
+    @property
+    def is_http2(self) -> bool:
+        tls = self._transport.get_extra_info("ssl_object")
+        return tls is not None and tls.selected_alpn_protocol() == "h2"
 
     @property
     def from_loopback(self) -> bool:

@@ -31,6 +31,7 @@ from .model import (
     PartStart,
     Protocol,
     RefusalPart,
+    Start,
     Stop,
     TextPart,
     ToolCallPart,
@@ -100,6 +101,7 @@ class Answer:
         self._held: list[bytes] = []  # until the form is known; all of a whole body
         self._held_bytes = 0
         self._given = 0
+        self._start: Start | None = None  # of a stream that is passed on
         self._first: str | bytes = ""  # of what the upstream said
         self._rest: list[bytes] = []  # of an event that is not whole yet, where bytes are passed on
         self.rounds = Rounds()
@@ -233,6 +235,8 @@ class Answer:
         if self._encoder is None:
             self._know_request()
             self._encoder = self._client.Encoder(self._ctx)
+            if self._given and self._start is not None:  # passed on: its end has to belong to it
+                self._encoder.encode(replace(self._start, model=self._asked or self._start.model))
         return self._encoder.encode(event)
 
     def break_off(self, error: Error) -> bytes:
@@ -308,6 +312,8 @@ class Answer:
             case PartDelta(text):
                 if text and self.phase == "waiting":
                     self._commit_if(isinstance(self._open, TextPart | RefusalPart))
+            case Start() if self._same:
+                self._start = event
             case PartStart(part):
                 self._open, self.begun = part, True
             case PartEnd(native, cut):

@@ -108,6 +108,8 @@ _BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 def last_event_end(data: bytes) -> int:
     """Behind the last event that ends in `data`; 0 where none does."""
+    if data.endswith(b"\n\n"):  # as a rule, and the rest takes thirty times as long
+        return len(data)
     return max(data.rfind(blank) + len(blank) if blank in data else 0 for blank in _BLANK_LINES)
 
 

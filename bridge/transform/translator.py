@@ -11,7 +11,7 @@ from . import anthropic_messages, openai_chat, openai_responses
 from .answer import Answer, Phase
 from .codec import Codec
 from .context import Context, context
-from .envelope import MARK, is_sealed
+from .envelope import is_sealed
 from .errors import decode_error
 from .families import VENDOR
 from .fit import fitted
@@ -161,19 +161,17 @@ class Translator:
         But vendors refuse another's signature, nobody but us can read our envelopes, and what an
         agent tells its own vendor is for no other.
         """
-        kept = self._without_foreign_state(body, parsed)
+        kept = self._without_foreign_state(parsed)
         if not self._own_host:
             kept = self._client.without_identity(kept, self._ctx)
             kept = fitted(kept, self._ctx.profile, self._ctx.notes)
         return body if kept is parsed else dumps(kept)
 
-    def _without_foreign_state(self, body: bytes, parsed: Json) -> Json:
+    def _without_foreign_state(self, parsed: Json) -> Json:
         bare = not (self._own_host and self._ledger is None) and any(
             not (is_sealed(state) or self._may_return(state))
             for state in self._client.states(parsed)
         )
-        if not bare and MARK.encode() not in body:
-            return parsed
         return self._client.without_state(parsed, bare=bare, ctx=self._ctx)
 
     def _may_return(self, state: str) -> bool:

@@ -4,9 +4,10 @@ The order matters: memory first, before larger requests leave room in the proces
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from statistics import median
 from typing import Protocol
@@ -84,6 +85,20 @@ class Events:
             before = target.settle()
             _expect(target, connection.ask(self.wire), 200, EVENTS)
             return (target.settle() - before) * 1e6 / EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class OnTheClock:
+    """Milliseconds until an app has its answer."""
+
+    wire: bytes
+
+    def sample(self, target: Target) -> float:
+        with _connected(target) as connection:
+            target.settle()
+            before = time.perf_counter()
+            _expect(target, connection.ask(self.wire), 200)
+            return (time.perf_counter() - before) * 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +205,21 @@ TO_CHAT = messages_stream("to-chat-paced", EVENTS)
 TO_MESSAGES = chat_stream("to-messages-paced", EVENTS)
 SAME_STREAM = messages_stream("same-paced", EVENTS)
 IDLE_STREAM = messages_stream("idle-paced", EVENTS)
+THOUGHT = request("POST", MESSAGES, bodies.messages("idle-thinking", HELLO))
+THOUGHT_AGENT = request("POST", MESSAGES, bodies.agent("idle-thinking"))
 STALLED = messages_stream("to-chat-stalled", EVENTS)
 LONG = messages_stream("to-chat-paced", MANY_EVENTS)
-REDIRECT = ("twin", "redirect", "bridge")
+NOISE = Bar("x", 1.05)  # on a busy machine two redirects are as far from each other
+
+
+def beside_redirect(*rows: Row) -> Iterator[Row]:
+    """The upstream is well and has a backup: what that costs, next to a redirect that has none.
+
+    Processor time cannot be the same, for the bridge reads each body and keeps it. On the clock an
+    app must not notice.
+    """
+    return (replace(row, targets=("twin", "redirect", "bridge")) for row in rows)
+
 
 ROWS = (
     Row("memory at rest", "MB", Bar("+", 20), Rest()),
@@ -206,7 +233,11 @@ ROWS = (
     Row("event of a burst, translated", "µs", Bar("x", 2.0), Events(BURST), 40),
     Row("late event to early event", "x", Bar("x", 1.3), LateEvents(LONG), 3, median),
     Row("request that is not ours", "ms", Bar("x", 1.05), Requests(NOT_OURS, 10, NOT_FOUND), 200),
-    Row("healthy primary, small request", "ms", Bar("x", 1.3), Requests(IDLE, 10), 80, low, REDIRECT),
-    Row("healthy primary, agent request", "ms", Bar("x", 1.3), Requests(IDLE_AGENT, 3), 40, low, REDIRECT),
-    Row("healthy primary, event", "µs", Bar("x", 1.3), Events(IDLE_STREAM), 20, low, REDIRECT),
+    *beside_redirect(
+        Row("healthy primary, small request", "ms", Bar("x", 1.5), Requests(IDLE, 10), 60),
+        Row("healthy primary, agent request", "ms", Bar("x", 2.2), Requests(IDLE_AGENT, 3), 40),
+        Row("healthy primary, event", "µs", Bar("x", 1.5), Events(IDLE_STREAM), 20),
+        Row("healthy primary, small, clock", "ms", NOISE, OnTheClock(THOUGHT), 20, median),
+        Row("healthy primary, agent, clock", "ms", NOISE, OnTheClock(THOUGHT_AGENT), 20, median),
+    ),
 )

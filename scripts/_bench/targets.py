@@ -20,12 +20,12 @@ from scripts._processes import Child, Failed, Proxy, tool
 PROXIES = ("plain", "twin", "redirect", "bridge")
 PACE = 0.001  # seconds between events
 STALL_AFTER = 20  # events
+THOUGHT = 0.3  # seconds before an answer begins; few models are faster
 
-# The name of a model says what becomes of the request: <route>, <route>-paced, <route>-stalled.
-REDIRECT = Path(__file__).with_name("redirect.py")
-
+# The name of a model says what becomes of the request: <route>, <route>-paced, and so on.
 FAULTS = [
     {"fault": {"kind": "slow", "between": PACE}, "match": {"model": "*-paced"}},
+    {"fault": {"kind": "slow", "first_byte": THOUGHT}, "match": {"model": "*-thinking"}},
     {"fault": {"kind": "stall", "after": STALL_AFTER}, "match": {"model": "*-stalled"}},
 ]
 SCRIPT = {"faults": [{"upstream": "*", "count": None, **fault} for fault in FAULTS]}
@@ -37,6 +37,7 @@ ROUTES = (
 )
 QUIET = ("--set", "flow_detail=0")
 STREAMING = ("--set", "stream_large_bodies=1")
+REDIRECT = Path(__file__).with_name("redirect.py")
 
 
 @dataclass(frozen=True, slots=True)

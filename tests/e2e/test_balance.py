@@ -72,7 +72,7 @@ def test_calls_are_spread_by_weight(sim: Simulator, start_proxy: Start) -> None:
     assert sorted(r.upstream for r in sim.requests()) == ["a"] * 6 + ["b"] * 2
 
 
-def test_a_conversation_stays_where_it_is_until_that_fails(
+def test_trap_15_a_conversation_stays_where_it_is_until_that_fails(
     sim: Simulator, start_proxy: Start
 ) -> None:
     both = {name: upstream(sim, name) for name in ("a", "b")}

@@ -141,7 +141,7 @@ def test_an_upstream_nobody_listens_at_is_left_after_three_calls(
         assert proxy.wait_for("primary is unhealthy: .* connection error 3")
 
 
-def test_a_reload_keeps_what_is_known_of_unchanged_upstreams(
+def test_trap_16_a_reload_keeps_what_is_known_of_unchanged_upstreams(
     sim: Simulator, start_proxy: Start
 ) -> None:
     settings = config(sim, cooldown="5m")
@@ -180,7 +180,7 @@ def test_a_wrong_file_at_the_start_ends_the_proxy_with_one_clear_line(
     assert f"config.yaml: upstreams.primary.protocol: {expected}" in proxy.output
 
 
-def test_a_client_that_hangs_up_hurts_nobodys_health_and_frees_the_upstream(
+def test_trap_17_a_client_that_hangs_up_hurts_nobodys_health_and_frees_the_upstream(
     sim: Simulator, start_proxy: Start
 ) -> None:
     proxy = start_proxy(config(sim, connection_errors=1, health_check={"interval": 0}), *REVERSE)

@@ -85,7 +85,7 @@ def test_models_of_an_upstream_that_gets_every_name_are_its_own(
 
 
 @pytest.mark.parametrize("upstream, asked", [("messages", 1), ("responses", 1), ("chat", 0)])
-def test_tokens_are_counted_where_the_upstream_can_and_else_estimated(
+def test_trap_51_tokens_are_counted_where_the_upstream_can_and_else_estimated(
     vendors: Any, sim: Simulator, upstream: str, asked: int
 ) -> None:
     a, o = vendors(upstream)

@@ -1,14 +1,21 @@
 """The fault matrix, with clients of the official SDKs: `matrix` lists the cells and prints them.
 
 As long as one upstream can, the app gets its answer: once, in order, to its end, and while it is
-still being made. When none can, it gets an error and nothing else.
+still being made; nothing in it is of an upstream that failed. When none can, it gets an error and
+nothing else. What fails when the app has some of it ends with an error in the app's own dialect.
 
 The cells of a program run side by side: each has upstreams of its own, known by the model's name.
 """
 
 import asyncio
+import json
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -16,17 +23,28 @@ import openai
 import pytest
 from mitmproxy import http
 
-from bridge.simulator import Simulator, refusing_port
-from bridge.simulator.plan import numbered
-from tests.e2e.matrix import FAILURES, HTTP, NOBODY, PROTOCOLS, RESULTS, Cell, cells, table
+from bridge.simulator import refusing_port
+from bridge.simulator.plan import numbered, thoughts
+from tests.certificates import CA, certificate
+from tests.e2e.matrix import (
+    BOTH_WAYS,
+    LABEL,
+    NOBODY,
+    PROTOCOLS,
+    RESULTS,
+    VERSIONS,
+    Cell,
+    cells,
+    table,
+)
 from tests.e2e.sdks.said import Call, Said, Wish
 from tests.e2e.sdks.trip import PROGRAMS
 from tests.e2e.sdks.ways import Way
-from tests.processes import Proxy
+from tests.processes import Process, Proxy
 
 Start = Callable[..., Proxy]
 
-AT_ONCE = 32  # requests
+AT_ONCE = 40  # requests
 WORDS = 12
 PAUSE = 0.1  # seconds between the events of an answer
 PATIENCE = 60  # seconds of the app's
@@ -61,13 +79,18 @@ SDKS: dict[str, Any] = {"messages": anthropic, "chat": openai, "responses": open
 ERRORS = {"429": "RateLimitError"}  # any other failure is the server's
 
 
-def config(sim: Simulator, refusing: int, all_cells: list[Cell]) -> dict[str, Any]:
+def config(simulator: str, refusing: int, all_cells: list[Cell]) -> dict[str, Any]:
     upstreams, routes = {}, []
+    nobody = f"{simulator.rpartition(':')[0]}:{refusing}"
     for cell in all_cells:
         for place, (name, kind) in enumerate(zip(cell.upstreams, cell.chain, strict=True)):
-            gone = place < cell.failures and fault_of(cell) is NOBODY
-            url = f"http://127.0.0.1:{refusing}" if gone else sim.base(f"{place}-{kind}")
-            upstreams[name] = {"protocol": PROTOCOLS[kind], "url": url, "api_key": "key"}
+            gone = place < cell.failures and cell.fault is NOBODY
+            upstreams[name] = {
+                "protocol": PROTOCOLS[kind],
+                "url": nobody if gone else f"{simulator}/{place}-{kind}/v1",
+                "api_key": "key",
+                "models": {"*": name},
+            }
         routes.append({"match": {"model": cell.name}, "upstreams": list(cell.upstreams)})
     failover = {
         "health_check": {"interval": 0},
@@ -78,21 +101,59 @@ def config(sim: Simulator, refusing: int, all_cells: list[Cell]) -> dict[str, An
     return {"upstreams": upstreams, "routes": routes, "failover": failover}
 
 
-def fault_of(cell: Cell) -> Any:
-    return FAILURES[cell.mode][cell.failure]
-
-
-def prepare(sim: Simulator, cell: Cell) -> None:
+def faults(cell: Cell) -> Iterator[dict[str, Any]]:
     """Its upstreams fail, and the one that answers takes its time."""
-    match = {"model": cell.name}
-    for place, kind in enumerate(cell.chain):
-        if place < cell.failures and fault_of(cell) is not NOBODY:
-            sim.fault(f"{place}-{kind}", fault_of(cell), match=match)
-        if place == cell.failures:
-            sim.fault(f"{place}-{kind}", {"kind": "slow", "between": PAUSE}, match=match)
+    slow = {"kind": "slow", "between": PAUSE}
+    for place, (name, kind) in enumerate(zip(cell.upstreams, cell.chain, strict=True)):
+        fault = cell.fault if place < cell.failures else slow
+        if fault is not NOBODY:
+            yield {"upstream": f"{place}-{kind}", "fault": fault, "match": {"model": name}}
+
+
+@pytest.fixture
+def start_simulator(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """In a process of its own: the apps' would see late what comes in the meantime."""
+    with ExitStack() as stack:
+
+        def start(all_cells: list[Cell], *options: str) -> str:
+            script = tmp_path / "script.json"
+            script.write_text(json.dumps({"faults": [f for c in all_cells for f in faults(c)]}))
+            command = [sys.executable, "-m", "bridge.simulator", "--script", str(script), *options]
+            process = stack.enter_context(Process(command))
+            return process.wait_for(r"listening on (\S+)")[1]
+
+        yield start
 
 
 # --- the app's side ---------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came of a stream so far."""
+
+    reasoning: str = ""
+    text: str = ""
+    times: list[float] = field(default_factory=list)  # of pieces of the text
+
+    def take(self, event: Any) -> None:
+        match event.type:
+            case "thinking":
+                self.reasoning += event.thinking
+            case "response.reasoning_summary_text.delta":
+                self.reasoning += event.delta
+            case "chunk":
+                for choice in event.chunk.choices:
+                    self.reasoning += getattr(choice.delta, "reasoning_content", None) or ""
+            case known if known in PIECES:
+                self.text += getattr(event, PIECES[known])
+                self.times.append(time.monotonic())
+
+    @property
+    def live(self) -> bool:
+        """It came in more than one go; the machine may be slow, and take many pieces as one."""
+        gaps = [after - before for before, after in pairwise(self.times)]
+        return sum(gap > PAUSE / 2 for gap in gaps) >= 2
 
 
 class App:
@@ -113,47 +174,74 @@ class App:
         return dict(zip(slow_first, problems, strict=True))
 
     async def _problem(self, client: Any, cell: Cell) -> str:
-        request = self.program.request(cell.name, Wish(ASKED, weather=True))
-        asks = self._streamed if cell.mode == "stream" else self._whole
-        async with self._gate:
+        heard, asks = Heard(), self._streamed if cell.mode == "stream" else self._whole
+        async with self._gate, AsyncExitStack() as stack:
+            if not cell.shares_connections:
+                client = await stack.enter_async_context(self.program.async_client())
             try:
                 async with asyncio.timeout(PATIENCE):
-                    problem = await asks(RESOURCES[self.app](client), request)
+                    problem = await asks(RESOURCES[self.app](client), cell, heard)
             except Exception as error:
-                return self._judged(cell, error)
-        return problem if cell.failures < len(cell.chain) else "an answer that nobody gave"
+                return self._judged(cell, error, heard)
+        return problem if cell.is_answered else "an answer that nobody gave"
 
-    def _judged(self, cell: Cell, error: Exception) -> str:
-        expected = getattr(self.sdk, ERRORS.get(cell.failure, "InternalServerError"))
+    def _request(self, cell: Cell) -> Any:
+        reasons = "[[thoughts:{}x{}]]".format(*cell.thoughts) if cell.reasons else ""
+        shown = "shown" if cell.reasons else None
+        return self.program.request(cell.name, Wish(reasons + ASKED, weather=True, reasoning=shown))
+
+    def _judged(self, cell: Cell, error: Exception, heard: Heard) -> str:
         told = f"{type(error).__name__}: {error}"
-        if cell.failures < len(cell.chain):
+        if cell.is_answered:
             return told
+        if cell.committed:
+            return "" if self._is_told(cell, error, heard) else f"{told} behind {heard}"
+        expected = getattr(self.sdk, ERRORS.get(cell.failure, "InternalServerError"))
         right = isinstance(error, expected) and "after 3 attempts" in str(error)
         return "" if right else f"{told} instead of {expected.__name__}"
 
-    async def _whole(self, resource: Any, request: Any) -> str:
-        return self._wrong(await resource.create(**request))
+    def _is_told(self, cell: Cell, error: Exception, heard: Heard) -> bool:
+        """In the app's dialect, behind all that came before it."""
+        spoken = isinstance(error, self.sdk.APIError)
+        spoken = spoken and not isinstance(error, self.sdk.APIConnectionError)
+        text = "" if cell.reasons else "".join(numbered(3))
+        return spoken and (heard.reasoning, heard.text) == (reasoning_of(cell), text)
 
-    async def _streamed(self, resource: Any, request: Any) -> str:
-        pieces: list[tuple[float, str]] = []
-        async with resource.stream(**request, **STREAM_OPTIONS.get(self.app, {})) as stream:
+    async def _whole(self, resource: Any, cell: Cell, heard: Heard) -> str:
+        return self._wrong(cell, await resource.create(**self._request(cell)))
+
+    async def _streamed(self, resource: Any, cell: Cell, heard: Heard) -> str:
+        options = STREAM_OPTIONS.get(self.app, {})
+        async with resource.stream(**self._request(cell), **options) as stream:
             async for event in stream:
-                if event.type in PIECES:
-                    pieces.append((time.monotonic(), getattr(event, PIECES[event.type])))
+                heard.take(event)
             answer = await getattr(stream, FINALS[self.app])()
-        if (text := "".join(piece for _, piece in pieces)) != TEXT:
-            return f"streamed {text!r}"
-        took = pieces[-1][0] - pieces[0][0]
-        if took < PAUSE * (WORDS - 1) / 3:  # the machine may be slow
+        if (heard.reasoning, heard.text) != (reasoning_of(cell), TEXT):
+            return f"streamed {heard}"
+        # Calls that share a connection wait for each other in the SDKs' client, which lets one of
+        # them read at a time.
+        if not (cell.shares_connections or heard.live):
+            took = heard.times[-1] - heard.times[0]
             return f"not live: its text came within {took:.2f} s"
-        return self._wrong(answer)
+        return self._wrong(cell, answer)
 
-    def _wrong(self, answer: Any) -> str:
+    def _wrong(self, cell: Cell, answer: Any) -> str:
         said = self.program.read(answer)
-        if said != Said(TEXT, calls=(CALL,), finish=FINISHES[self.app]):
+        reasoning = reasoning_of(cell)
+        if said != Said(TEXT, reasoning, calls=(CALL,), finish=FINISHES[self.app]):
             return f"it says {said}"
+        if answer.model != cell.name:
+            return f"of the model {answer.model}"
         counts = tuple(getattr(answer.usage, name) for name in COUNTS[self.app])
         return "" if counts == USAGE else f"counts of tokens {counts}"
+
+
+def reasoning_of(cell: Cell) -> str:
+    """Of the upstream that was asked last, and of no other."""
+    if cell.hides_reasoning:
+        return ""
+    count, size = cell.thoughts
+    return "".join(thoughts(count, cell.upstreams[cell.asked - 1], size))
 
 
 # --- the proxy's side -------------------------------------------------------------------------
@@ -166,12 +254,21 @@ def misrecorded(cell: Cell, flow: http.HTTPFlow | None) -> str:
     tries = flow.metadata["bridge"]["attempts"]
     asked = tuple(attempt["upstream"] for attempt in tries)
     fine = [attempt["outcome"] == "ok" for attempt in tries]
-    if asked != cell.upstreams[: cell.failures + 1]:
+    if asked != cell.upstreams[: cell.asked]:
         return f"it asked {asked}"
-    if fine != [place == cell.failures for place in range(len(asked))]:
+    if fine != [cell.is_answered and place == cell.failures for place in range(cell.asked)]:
         return f"its attempts ended as {[attempt['outcome'] for attempt in tries]}"
-    alpn = b"h2" if cell.http == "HTTP/2" else b"http/1.1"
-    return "" if flow.client_conn.alpn == alpn else f"it came over {flow.client_conn.alpn!r}"
+    return wrong_version(cell, flow)
+
+
+def wrong_version(cell: Cell, flow: http.HTTPFlow) -> str:
+    alpn = b"http/1.1" if cell.http == "HTTP/1.1" else b"h2"
+    if flow.client_conn.alpn != alpn:
+        return f"it came over {flow.client_conn.alpn!r}"
+    upstream = b"h2" if cell.http == BOTH_WAYS else None
+    if flow.server_conn.alpn != upstream and flow.server_conn.connected:
+        return f"it went over {flow.server_conn.alpn!r}"
+    return ""
 
 
 def record(proxy: Proxy) -> dict[str, http.HTTPFlow]:
@@ -184,17 +281,24 @@ def record(proxy: Proxy) -> dict[str, http.HTTPFlow]:
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("http_version", HTTP)
+@pytest.mark.parametrize("http_version", VERSIONS)
 @pytest.mark.parametrize("app", PROGRAMS)
 def test_the_app_gets_one_answer_as_long_as_an_upstream_has_one(
-    app: str, http_version: str, sim: Simulator, start_proxy: Start, pytestconfig: pytest.Config
+    app: str,
+    http_version: str,
+    confdir: Path,
+    start_simulator: Callable[..., str],
+    start_proxy: Start,
+    pytestconfig: pytest.Config,
 ) -> None:
     tried = cells(app, http_version)
-    for cell in tried:
-        prepare(sim, cell)
+    tls = ("--certificate", str(certificate(confdir))) if http_version == BOTH_WAYS else ()
+    trust = f"ssl_verify_upstream_trusted_ca={confdir / CA}"
+    simulator = start_simulator(tried, *tls)
     with refusing_port() as refusing:
-        proxy = start_proxy(config(sim, refusing, tried), "--set", "flow_detail=0")
-        way = Way(proxy, http2=http_version == "HTTP/2")
+        settings = config(simulator, refusing, tried)
+        proxy = start_proxy(settings, "--set", "flow_detail=0", "--set", trust)
+        way = Way(proxy, http2=http_version != "HTTP/1.1")
         seen = asyncio.run(App(app, way).play(tried))
         flows = record(proxy)
     results = {cell: seen[cell] or misrecorded(cell, flows.get(cell.name)) for cell in tried}
@@ -208,20 +312,34 @@ def test_the_app_gets_one_answer_as_long_as_an_upstream_has_one(
 
 def test_every_protocol_fails_first_for_each_failure_pair_and_kind_of_answer() -> None:
     first: dict[tuple[str, ...], set[str]] = {}
-    for cell in (cell for app in PROGRAMS for version in HTTP for cell in cells(app, version)):
-        assert cell.chain[min(cell.failures, len(cell.chain) - 1)] == cell.last
-        case = (cell.app, cell.last, cell.mode, cell.failure)
-        if cell.failures < len(cell.chain):
+    for cell in (cell for app in PROGRAMS for version in VERSIONS for cell in cells(app, version)):
+        assert cell.chain[cell.asked - 1] == cell.last
+        # Over HTTP/2 to upstreams too, there are fewer cells: for any of an app's pairs.
+        pair = (cell.app, "" if cell.http == BOTH_WAYS else cell.last)
+        if cell.is_answered:
+            case = (*pair, cell.mode, cell.failure)
             first.setdefault(case, set()).add(cell.chain[0])
     assert [case for case, kinds in first.items() if kinds != set(PROTOCOLS)] == []
 
 
+def test_what_fails_behind_content_is_asked_of_nobody_else() -> None:
+    for cell in (cell for app in PROGRAMS for version in VERSIONS for cell in cells(app, version)):
+        if cell.committed:
+            assert (cell.asked, cell.failing, cell.is_answered) == (1, "the first", False)
+            assert not (cell.reasons and cell.hides_reasoning)  # then it would be no content
+
+
 def test_the_table_shows_what_failed_and_why() -> None:
-    fine, broken, *_ = cells("chat", "HTTP/2")
-    lines = list(table({fine: "", broken: "it was cut"}))
-    row = next(line for line in lines if line.startswith("429: the first "))
-    assert row.split()[-2:] == ["ok", "FAIL"]
+    (fine, broken, *_), (over_http_2, *_) = cells("chat", "HTTP/2"), cells("chat", BOTH_WAYS)
+    lines = list(table({fine: "", broken: "it was cut", over_http_2: ""}))
+    assert marks(lines, "429: the first") == [["ok", "FAIL"], ["ok"]]
+    # Whole answers are not tried, nor what is hidden from a Chat app.
+    assert marks(lines, "cut behind long reasoning: the first") == [["-"] * 10]
     assert lines[-2:] == [
-        "1 of 2 cells are as they should be",
+        "2 of 3 cells are as they should be",
         f"FAIL {broken}: it was cut",
     ]
+
+
+def marks(lines: list[str], label: str) -> list[list[str]]:
+    return [line[LABEL:].split() for line in lines if line[:LABEL].rstrip() == label]

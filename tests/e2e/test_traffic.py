@@ -57,7 +57,9 @@ def through(proxy: Proxy, **options: Any) -> httpx2.Client:
     return httpx2.Client(proxy=proxy.url, trust_env=False, **options)
 
 
-def test_other_paths_and_other_hosts_pass_byte_exact(sim: Simulator, start_proxy: Start) -> None:
+def test_trap_55_other_paths_and_other_hosts_pass_byte_exact(
+    sim: Simulator, start_proxy: Start
+) -> None:
     proxy = start_proxy(
         {
             "intercept": {"hosts": ["127.0.0.1"]},
@@ -101,7 +103,7 @@ def test_without_a_route_the_call_is_watched_and_untouched(
     assert flow.request.raw_content == body
 
 
-def test_a_flow_carries_both_sides_and_no_credential(
+def test_trap_56_a_flow_carries_both_sides_and_no_credential(
     sim: Simulator, start_proxy: Start, chat_backed: dict[str, Any]
 ) -> None:
     proxy = start_proxy(chat_backed, *REVERSE, "--set", "flow_detail=3", env=KEY)
@@ -281,7 +283,7 @@ def test_a_bad_answer_becomes_an_error_in_the_clients_dialect(
         assert app.post("/v1/messages", json=message()).status_code == 200
 
 
-def test_json_for_a_stream_and_a_stream_for_json(
+def test_trap_50_json_for_a_stream_and_a_stream_for_json(
     sim: Simulator, start_proxy: Start, chat_backed: dict[str, Any]
 ) -> None:
     proxy = start_proxy(chat_backed, *REVERSE, env=KEY)
@@ -345,7 +347,7 @@ def test_a_broken_stream_never_looks_finished(
     assert flow.marked == ":red_circle:"
 
 
-def test_an_answer_arrives_while_it_is_made(
+def test_trap_56_an_answer_arrives_while_it_is_made(
     sim: Simulator, start_proxy: Start, chat_backed: dict[str, Any]
 ) -> None:
     proxy = start_proxy(chat_backed, *REVERSE, env=KEY)

@@ -58,6 +58,16 @@ def test_a_hand_goes_before_health(commands: Commands) -> None:
     assert commands.use("auto") == "nothing changed"
 
 
+def test_shadows_are_told_too(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    routes = "routes: [{shadow: a, match: {model: x}, name: own}, {upstreams: [b], shadow: a}]"
+    file.write_text(CONFIG.replace("routes: [{upstreams: [a, b], name: main}]", routes))
+    shadowed = Runtime(file, b"k")
+    own, main, *_ = Commands(lambda: shadowed).status().splitlines()
+    assert own == "own: the app's own host, shadowed by a"
+    assert main == "routes[1]: b, shadowed by a"
+
+
 def test_reset_forgets(runtime: Runtime, commands: Commands) -> None:
     limited = Target(runtime.config.upstreams["a"])
     runtime.record(limited, Answered(429), clock(), started=clock(), model="m")

@@ -12,7 +12,7 @@ import pytest
 from bridge.simulator import running
 from scripts._bench import __main__ as bench
 from scripts._bench import bodies
-from scripts._bench.results import Bar, Result, growth, low, table
+from scripts._bench.results import Bar, Result, growth, low, tables
 from scripts._bench.rows import ROWS, Row, prove
 from scripts._bench.targets import Target
 from scripts._processes import Failed
@@ -74,10 +74,21 @@ def test_growth_compares_the_last_fifth_with_the_first(steps: list[float], expec
     assert growth(marks) == pytest.approx(expected)
 
 
+def test_what_a_twin_is_away_is_noise_whichever_is_the_slower() -> None:
+    times, more = Bar("x", 1.3), Bar("+", 20)
+    slower = {"twin": [2.2], "redirect": [2.0], "bridge": [2.5]}
+    faster = {"twin": [2.0], "redirect": [2.2], "bridge": [2.5]}
+    for samples in (slower, faster):
+        assert Result("row", "ms", times, samples).noise == pytest.approx(1.1)
+        assert Result("row", "ms", more, samples).noise == pytest.approx(0.2)
+    assert Result("row", "ms", times, faster).distance == pytest.approx(2.5 / 2.2)
+    assert Result("row", "ms", times, {"plain": [2.0], "bridge": [2.5]}).noise is None
+
+
 def test_the_table() -> None:
     small = {"direct": [0.301], "plain": [2.0], "bridge": [2.5]}
     rest = {"direct": [26.0, 28.0], "plain": [77.0, 79.0], "bridge": [99.0, 101.0]}
-    shown = table(
+    shown = tables(
         [
             Result("small request", "ms", Bar("x", 1.3), small),
             Result("memory at rest", "MB", Bar("+", 20), rest, median),
@@ -87,6 +98,24 @@ def test_the_table() -> None:
         "row             unit  direct  plain  bridge  to plain       bar\n"
         "small request   ms      0.30   2.00    2.50    x 1.25    x 1.30  ok\n"
         "memory at rest  MB     27.00  78.00  100.00  +22.0 MB  +20.0 MB  BROKEN"
+    )
+
+
+def test_rows_with_other_targets_have_a_table_of_their_own() -> None:
+    plain = {"direct": [1.0], "plain": [2.0], "bridge": [2.5]}
+    beside = {"twin": [2.0], "redirect": [2.1], "bridge": [2.1]}
+    shown = tables(
+        [
+            Result("small", "ms", Bar("x", 1.3), plain),
+            Result("idle", "ms", Bar("x", 1.1), beside),
+        ]
+    )
+    assert shown == (
+        "row    unit  direct  plain  bridge  to plain     bar\n"
+        "small  ms      1.00   2.00    2.50    x 1.25  x 1.30  ok\n"
+        "\n"
+        "row   unit  twin  redirect  bridge   noise  to redirect     bar\n"
+        "idle  ms    2.00      2.10    2.10  x 1.05       x 1.00  x 1.10  ok"
     )
 
 
@@ -112,6 +141,14 @@ def test_the_targets_take_turns_each_round_another_one_first() -> None:
     assert result.samples == {"direct": [1, 6, 8], "plain": [2, 4, 9], "bridge": [3, 5, 7]}
 
 
+def test_a_row_says_which_targets_take_turns() -> None:
+    turns = Turns()
+    targets = {name: Target(name, 0, 0) for name in ("twin", "redirect", "bridge")}
+    row = Row("r", "ms", Bar("x", 1), turns, targets=tuple(targets))
+    assert list(bench.measure(row, targets, 2).samples) == ["twin", "redirect", "bridge"]
+    assert " ".join(turns.names) == "twin redirect bridge redirect bridge twin"
+
+
 @pytest.mark.parametrize("rounds, expected", [(1, 1), (3, 1), (10, 2), (80, 16)])
 def test_a_rough_run_has_a_fifth_of_the_rounds(rounds: int, expected: int) -> None:
     assert bench.quick(rounds) == expected
@@ -119,7 +156,7 @@ def test_a_rough_run_has_a_fifth_of_the_rounds(rounds: int, expected: int) -> No
 
 @pytest.mark.parametrize(
     "word, count",
-    [("", len(ROWS)), ("SMALL", 2), ("event,", 3), ("burst", 1), ("memory", 2), ("not ours", 1)],
+    [("", len(ROWS)), ("SMALL", 4), ("event,", 3), ("burst", 1), ("memory", 2), ("not ours", 1)],
 )
 def test_rows_are_chosen_by_a_word(word: str, count: int) -> None:
     assert len(bench.chosen(word)) == count
@@ -133,11 +170,12 @@ def test_the_agent_request_is_what_it_is_said_to_be() -> None:
     assert bodies.agent("m") == body
 
 
-def test_a_bridge_that_hands_calls_on_as_they_are_is_not_measured() -> None:
+@pytest.mark.parametrize("name", ["bridge", "redirect"])
+def test_a_proxy_that_hands_calls_on_as_they_are_is_not_measured(name: str) -> None:
     with running() as simulator:
         port = int(simulator.url.rpartition(":")[2])
-        targets = {name: Target(name, 0, port) for name in ("direct", "bridge")}
-        with pytest.raises(Failed, match="went to .*/v1/messages"):
+        targets = {of: Target(of, 0, port) for of in ("direct", name)}
+        with pytest.raises(Failed, match=f"through the {name} went to .*/v1/messages"):
             prove(targets)
 
 
@@ -185,6 +223,15 @@ def test_a_real_run_prints_its_row_and_keeps_the_bar(root: Path) -> None:
     assert row.startswith("memory at rest  MB") and row.endswith("+20.0 MB  ok")
     direct, plain, bridged = map(float, row.split()[4:7])
     assert 5 < direct < plain < bridged
+
+
+@linux
+def test_a_real_run_sets_the_idle_bridge_beside_two_redirects(root: Path) -> None:
+    done = run(root, "--quick", "--only", "healthy primary, small, clock")
+    assert done.returncode == 0, done.stdout + done.stderr
+    *_, header, row = done.stdout.splitlines()
+    assert header.split() == "row unit twin redirect bridge noise to redirect bar".split()
+    assert all(300 < float(value) < 600 for value in row.split()[5:8])
 
 
 @linux

@@ -104,7 +104,7 @@ TRUST = "export SSL_CERT_FILE='/home/a b/ca.pem'\nexport NODE_EXTRA_CA_CERTS='/h
         pytest.param(("local", "", 0), TRUST, id="local capture: trust alone"),
     ],
 )
-def test_what_to_paste(listener: tuple[str, str, int], expected: str) -> None:
+def test_trap_53_what_to_paste(listener: tuple[str, str, int], expected: str) -> None:
     assert _paste.lines([listener, listener], CA) == (
         f"\nPaste into the terminal of the app:\n\n{expected}\n"
     )

@@ -211,6 +211,65 @@ def test_cut_ends_without_the_last_chunk(
             assert len(answer.body) == size
 
 
+def thoughts(answer: Any) -> str:
+    """All the reasoning of a stream, whatever its protocol."""
+    found = ""
+    for event in answer.events:
+        match event:
+            case {"delta": {"thinking": str(text)}}:
+                found += text
+            case {"type": "response.reasoning_summary_text.delta", "delta": str(text)}:
+                found += text
+            case {"choices": [{"delta": {"reasoning_content": str(text)}}]}:
+                found += text
+    return found
+
+
+SHOWN: dict[str, Any] = {"responses": {"reasoning": {"summary": "auto"}}}
+
+
+@every_protocol
+@pytest.mark.parametrize("kind", ["cut", "stall", "error_event"])
+@pytest.mark.parametrize(
+    "count, expected",
+    [(0, ""), (2, "0:m 1:m "), (3, "0:m 1:m 2:m "), (9, "0:m 1:m 2:m ")],
+    ids=["before it", "within it", "behind it", "behind more than there is"],
+)
+def test_a_place_in_reasoning_is_never_behind_anything_else(
+    sim: Simulator,
+    client: Any,
+    upstream: str,
+    operation: str,
+    kind: str,
+    count: int,
+    expected: str,
+) -> None:
+    sim.fault(upstream, {"kind": kind, "thoughts": count})
+    text, more = "[[thoughts:3]][[text:so]][[call:f {}]]", SHOWN.get(operation, {})
+    answer = client.ask(upstream, operation, text, stream=True, timeout=0.15, **more)
+    assert thoughts(answer) == expected
+    assert '"so"' not in answer.body.decode() and not finished(answer)
+
+
+def test_a_place_in_reasoning_that_is_hidden_is_before_the_text(
+    sim: Simulator, client: Any, upstream: str
+) -> None:
+    sim.fault(upstream, {"kind": "cut", "thoughts": 1})
+    text = "[[thoughts:3]][[text:so]]"
+    answer = client.ask(upstream, "responses", text, stream=True)
+    assert answer.events[-1]["type"] == "response.content_part.added"
+
+
+@every_protocol
+@pytest.mark.parametrize("frame", ["rst_stream", "goaway"])
+def test_frames_of_http_2_are_the_end_of_the_connection_here(
+    sim: Simulator, client: Any, upstream: str, operation: str, frame: str
+) -> None:
+    sim.fault(upstream, {"kind": "cut", "after": 2, "frame": frame, "code": "CANCEL"})
+    answer = client.ask(upstream, operation, WORDS, stream=True)
+    assert (answer.ending, texts(answer)) == ("cut", "0:plain 1:Grüße ")
+
+
 @every_protocol
 def test_cut_of_a_whole_answer_is_shorter_than_announced(
     sim: Simulator, client: Any, upstream: str, operation: str
@@ -383,14 +442,18 @@ BAD = [
     pytest.param({}, "None is not one of", id="no kind"),
     pytest.param("drop", "'drop' is no object", id="no object"),
     pytest.param([], "an empty list does nothing", id="empty list"),
-    pytest.param({"kind": "cut", "att": 1}, "'att'; allowed: at, after, byte", id="unknown key"),
-    pytest.param({"kind": "hang", "at": 1}, "'at'; allowed: none", id="a kind without keys"),
+    pytest.param(
+        {"kind": "cut", "att": 1}, "'att'; allowed: at, after, thoughts", id="unknown key"
+    ),
+    pytest.param({"kind": "empty", "at": 1}, "'at'; allowed: none", id="a kind without keys"),
     pytest.param({"kind": "status"}, "'status' is required", id="missing key"),
     pytest.param({"kind": "status", "status": 99}, "a status from 200 to 599", id="bad status"),
     pytest.param({"kind": "slow", "between": "x"}, "a number of seconds", id="bad seconds"),
     pytest.param({"kind": "split", "size": 0}, "1 or more", id="bad size"),
     pytest.param({"kind": "cut", "at": 1, "byte": 2}, "give one of", id="two places"),
     pytest.param({"kind": "comments", "style": "x"}, "one of comment, ping", id="bad choice"),
+    pytest.param({"kind": "drop", "frame": "x"}, "one of rst_stream, goaway", id="bad frame"),
+    pytest.param({"kind": "cut", "code": "x"}, "one of NO_ERROR, INTERNAL", id="bad code"),
 ]
 
 

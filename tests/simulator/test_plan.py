@@ -56,6 +56,13 @@ PLANS = [
     pytest.param("[[empty]]", {"tools": (F,)}, [], "stop", id="nothing"),
     pytest.param("[[words:2]]", {}, [Text(("0:plain ", "1:Grüße "))], "stop", id="two words"),
     pytest.param("[[words:x]] [[length]]", {}, None, "length", id="half of ten words"),
+    pytest.param(
+        "[[thoughts:2]] [[empty]]", {}, [Reasoning(("0:m ", "1:m "))], "stop", id="two thoughts"
+    ),
+    pytest.param(
+        "[[thoughts:1x7]] [[empty]]", {}, [Reasoning(("0:m ...",))], "stop", id="a longer thought"
+    ),
+    pytest.param("[[thoughts:2]] [[empty]]", {"reasoning": False}, [], "stop", id="switched off"),
     pytest.param("[[empty]] [[length]]", {}, [], "length", id="the limit before anything"),
     pytest.param(
         "[[length]] [[reason:a b]] [[empty]]", {}, [Reasoning(("a ",))], "length", id="in thought"

@@ -74,7 +74,7 @@ def test_byte_by_byte_in_the_same_protocol_too() -> None:
         pytest.param(
             [chunk({"reasoning_content": "hm"}), chunk({"content": "x"})],
             ["waiting", "committed"],
-            id="reasoning waits",
+            id="trap 6: reasoning waits",
         ),
         pytest.param(
             [
@@ -83,7 +83,7 @@ def test_byte_by_byte_in_the_same_protocol_too() -> None:
                 chunk({}, "tool_calls"),
             ],
             ["waiting", "waiting", "committed"],
-            id="a call waits until it is whole",
+            id="trap 6: a call waits until it is whole",
         ),
         pytest.param([chunk({"refusal": "no"})], ["committed"], id="a refusal"),
         pytest.param(
@@ -93,7 +93,7 @@ def test_byte_by_byte_in_the_same_protocol_too() -> None:
         ),
         pytest.param([b": keepalive\n\n"] * 3, ["waiting"] * 3, id="keepalives"),
         pytest.param(
-            [chunk({"reasoning_content": "m" * 70_000})], ["committed"], id="much reasoning"
+            [chunk({"reasoning_content": "m" * 70_000})], ["committed"], id="trap 6: much reasoning"
         ),
     ],
 )

@@ -16,6 +16,7 @@ from tests.transform.strategies import Body
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"
+R: Protocol = "openai_responses"
 NEW, OLD = "claude-opus-5", "claude-sonnet-4-5"
 LOCAL = COMPATIBLE[C]
 
@@ -363,6 +364,58 @@ def kinds(stream: bytes) -> list[str]:
     return [line[7:].decode() for line in stream.split(b"\n") if line.startswith(b"event: ")]
 
 
+def events(stream: bytes) -> list[Any]:
+    return [json.loads(line[6:]) for line in stream.split(b"\n") if line.startswith(b"data: {")]
+
+
+HEAD = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": []}
+ASKED: dict[Protocol, Body] = {
+    A: asked(said("user", "hi"), stream=True),
+    C: chatted(stream=True),
+    R: {"model": "gpt-x", "input": "hi", "stream": True},
+}
+# Text, so that the app has something already, and a call of which half came.
+HALF: dict[Protocol, list[bytes]] = {
+    A: [
+        event("message_start", message={**HEAD, "usage": {}}),
+        event("content_block_start", index=0, content_block=text("")),
+        event("content_block_delta", index=0, delta={"type": "text_delta", "text": "So"}),
+        event("content_block_stop", index=0),
+        event("content_block_start", index=1, content_block=use("1")),
+        event(
+            "content_block_delta",
+            index=1,
+            delta={"type": "input_json_delta", "partial_json": '{"city'},
+        ),
+    ],
+    C: [
+        chunk({"role": "assistant", "content": "So"}),
+        chunk({"tool_calls": [{"index": 0, **call("1")}]}).replace(b"{}", b'{\\"city'),
+    ],
+}
+
+
+@pytest.mark.parametrize("client", [A, C, R])
+@pytest.mark.parametrize("upstream", [A, C])
+def test_trap_7_a_call_that_was_cut_is_never_closed(client: Protocol, upstream: Protocol) -> None:
+    translator = Translator(client, upstream)
+    translator.request(json.dumps(ASKED[client]).encode())
+    stream = b"".join(told(translator, *HALF[upstream], b""))
+    assert b'{\\"city' in stream and translator.phase == "failed"
+    seen, last = kinds(stream), events(stream)[-1]
+    if client == A:
+        assert (seen.count("content_block_start"), seen.count("content_block_stop")) == (2, 1)
+        assert last["type"] == "error"
+    elif client == R:
+        items = ("response.output_item.added", "response.output_item.done")
+        assert [seen.count(kind) for kind in items] == [2, 1]
+        assert "response.function_call_arguments.done" not in seen
+        assert [item["type"] for item in last["response"]["output"]] == ["message"]
+    else:
+        reasons = [c["finish_reason"] for e in events(stream) for c in e.get("choices", ())]
+        assert set(reasons) == {None} and "error" in last and b"[DONE]" not in stream
+
+
 def test_trap_42_reasoning_and_text_have_blocks_of_their_own_in_one_message() -> None:
     """Some servers send both in one chunk, and go back and forth between them."""
     translator = exchange(A, C)
@@ -411,10 +464,9 @@ def test_trap_49_silence_upstream_is_a_ping_for_messages_and_a_comment_for_chat(
         exchange(A, C), COMMENT, first, COMMENT, chunk({}, "stop"), b"data: [DONE]\n\n", COMMENT
     )
     assert (before, kinds(between), after) == (b"", ["ping"], b"")
-    head = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": []}
     *_, silent, late = told(
         exchange(C, A),
-        event("message_start", message={**head, "usage": {}}),
+        event("message_start", message={**HEAD, "usage": {}}),
         event("ping"),
         b": still there\n\n",
     )

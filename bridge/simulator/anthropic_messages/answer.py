@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .. import seals
-from ..dialect import Answer, Frame, Stamp, dumps, named
+from ..dialect import Answer, Frame, Kind, Stamp, dumps, named
 from ..plan import Call, Part, Reasoning, Refusal, Text
 from .request import blocks
 
@@ -76,7 +76,7 @@ def _block_frames(answer: Answer, n: int, part: Part) -> Iterator[Frame]:
             yield from _deltas(n, "input_json_delta", "partial_json", ("", *part.pieces))
         case Reasoning(pieces, redacted=False):
             shown = ("",) if omitted(answer.body) else pieces
-            yield from _deltas(n, "thinking_delta", "thinking", shown)
+            yield from _deltas(n, "thinking_delta", "thinking", shown, "reasoning")
             signature = {"type": "signature_delta", "signature": block["signature"]}
             yield _block_event("content_block_delta", n, delta=signature)
     yield _block_event("content_block_stop", n)
@@ -86,11 +86,13 @@ def _block_event(event: str, n: int, **fields: Json) -> Frame:
     return named(event, {"type": event, "index": n, **fields})
 
 
-def _deltas(n: int, kind: str, key: str, pieces: tuple[str, ...]) -> Iterator[Frame]:
-    delta = {"type": kind, key: Stamp.TEXT}
+def _deltas(
+    n: int, type: str, key: str, pieces: tuple[str, ...], kind: Kind = "content"
+) -> Iterator[Frame]:
+    delta = {"type": type, key: Stamp.TEXT}
     payload = {"type": "content_block_delta", "index": n, "delta": delta}
     stamp = Stamp("event: content_block_delta\n", payload)
-    return (Frame(stamp(piece), "content") for piece in pieces)
+    return (Frame(stamp(piece), kind) for piece in pieces)
 
 
 def _shown(answer: Answer) -> list[tuple[int, Part]]:

@@ -81,7 +81,7 @@ def _frames(answer: Answer) -> Iterator[Frame]:
             case Refusal(pieces):
                 yield from _deltas(answer, {"refusal": Stamp.TEXT}, pieces)
             case Reasoning(pieces):
-                yield from _deltas(answer, {"reasoning_content": Stamp.TEXT}, pieces)
+                yield from _deltas(answer, {"reasoning_content": Stamp.TEXT}, pieces, "reasoning")
             case Call():
                 yield from _call_frames(answer, calls, part, "tool_calls" in first)
                 calls += 1
@@ -140,10 +140,12 @@ def _calls(answer: Answer) -> list[Call]:
     return [part for part in answer.plan.parts if isinstance(part, Call)]
 
 
-def _deltas(answer: Answer, delta: Json, pieces: tuple[str, ...]) -> Iterator[Frame]:
+def _deltas(
+    answer: Answer, delta: Json, pieces: tuple[str, ...], kind: Kind = "content"
+) -> Iterator[Frame]:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
     stamp = Stamp("", {**_chunk_head(answer), "choices": [choice], **_no_usage(answer)})
-    return (Frame(stamp(piece), "content") for piece in pieces)
+    return (Frame(stamp(piece), kind) for piece in pieces)
 
 
 def _chunk(answer: Answer, delta: Json, finish: str | None = None, kind: Kind = "other") -> Frame:

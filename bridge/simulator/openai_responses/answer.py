@@ -110,13 +110,15 @@ class _Stream:
         number, self.sent = self.sent, self.sent + 1
         return named(type, {"type": type, **fields, "sequence_number": number}, kind)
 
-    def deltas(self, type: str, pieces: tuple[str, ...], **fields: Json) -> Iterator[Frame]:
+    def deltas(
+        self, type: str, pieces: tuple[str, ...], kind: Kind = "content", **fields: Json
+    ) -> Iterator[Frame]:
         payload = {"type": type, **fields, "delta": Stamp.TEXT, "sequence_number": Stamp.NUMBER}
         if (self.answer.body.get("stream_options") or {}).get("include_obfuscation"):
             payload["obfuscation"] = "aZ09aZ09"
         stamp = Stamp(f"event: {type}\n", payload)
         for piece in pieces:
-            yield Frame(stamp(piece, self.sent), "content")
+            yield Frame(stamp(piece, self.sent), kind)
             self.sent += 1
 
     def item(self, n: int, part: Part) -> Iterator[Frame]:
@@ -158,7 +160,7 @@ class _Stream:
             name = "response.reasoning_summary"
             empty = {"type": "summary_text", "text": ""}
             yield self.event(f"{name}_part.added", **at, part=empty)
-            yield from self.deltas(f"{name}_text.delta", part.pieces, **at)
+            yield from self.deltas(f"{name}_text.delta", part.pieces, "reasoning", **at)
             yield self.event(f"{name}_text.done", **at, text=part.text)
             yield self.event(f"{name}_part.done", **at, part=shown)
 

@@ -1,45 +1,25 @@
-"""The stream layer in a real proxy: what the app gets when the upstream breaks, over both HTTPs."""
+"""The stream in a real proxy: what the app gets when the upstream breaks, over both HTTPs.
+
+And without one, for what depends on which of two things comes first.
+"""
 
 import json
 import ssl
 from collections.abc import Iterator
-from contextlib import closing
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from mitmproxy.proxy import events
 
-from bridge.mitm import layer
-from bridge.simulator import Simulator, refusing_port, running
-from tests.processes import ROOT, Proxy, running_proxy
+from bridge.simulator import Simulator, refusing_port
+from bridge.steps import AGAIN, Done, Reply
+from tests.mitm.layer.wire import ANSWER, Wire
+from tests.mitm.scripted import Scripted
+from tests.processes import Proxy, running_proxy
 
 BODY = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "[[words:9]]"}]}
-
-
-@pytest.fixture(scope="module")
-def sim() -> Iterator[Simulator]:
-    with running() as simulator:
-        yield simulator
-
-
-@pytest.fixture(scope="module")
-def proxy(
-    sim: Simulator, confdir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Proxy]:
-    with refusing_port() as dead:
-        urls = {"messages": sim.base("messages"), "dead": f"http://127.0.0.1:{dead}"}
-        config = {
-            "upstreams": {
-                name: {"protocol": "anthropic_messages", "url": url, "api_key": "k"}
-                for name, url in urls.items()
-            }
-            | {"chat": {"protocol": "openai_chat", "url": sim.base("chat"), "api_key": "k"}},
-            "routes": [{"match": {"model": name}, "upstreams": [name]} for name in (*urls, "chat")],
-        }
-        with running_proxy(tmp_path_factory.mktemp("layer"), confdir, config) as started:
-            yield started
 
 
 @pytest.fixture(params=[False, True], ids=["HTTP/1.1", "HTTP/2"])
@@ -109,31 +89,6 @@ def test_a_stream_that_breaks_off_behind_its_end_was_whole(
     assert text.count("message_stop") == 2 and "event: error" not in text
 
 
-def chunks(proxy: Proxy, model: str, text: str) -> list[bytes]:
-    """A streamed answer as it was cut for the app."""
-    turns = [{"role": "user", "content": text}]
-    body = json.dumps({**BODY, "model": model, "messages": turns, "stream": True})
-    headers = {"host": "api.anthropic.com", "x-api-key": "app", "anthropic-version": "2023-06-01"}
-    with closing(HTTPConnection("127.0.0.1", proxy.port, timeout=20)) as app:
-        app.request("POST", "http://api.anthropic.com/v1/messages", body, headers)
-        answer = app.getresponse()
-        return list(iter(lambda: answer.read1(1 << 20), b""))
-
-
-@pytest.mark.parametrize("model", ["messages", "chat"])
-def test_events_that_came_together_go_out_together(proxy: Proxy, model: str) -> None:
-    one_by_one = chunks(proxy, model, "[[words:300]]")
-    together = chunks(proxy, model, "[[words:300]][[burst]]")
-    assert len(together) < 20 < b"".join(together).count(b"content_block_delta") / 2
-    assert texts(together) == texts(one_by_one)
-
-
-def texts(pieces: list[bytes]) -> list[str]:
-    lines = b"".join(pieces).decode().splitlines()
-    events = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
-    return [event["delta"]["text"] for event in events if event["type"] == "content_block_delta"]
-
-
 @pytest.mark.parametrize("known", [True, False], ids=["a length", "chunks"])
 def test_a_call_of_ours_is_whole_even_where_large_bodies_are_to_be_streamed(
     sim: Simulator, confdir: Path, tmp_path: Path, known: bool
@@ -194,43 +149,42 @@ def test_a_watched_stream_is_cut_as_the_upstream_cut_it(
     assert flow.metadata["bridge"]["attempts"][0]["outcome"] == "cut"
 
 
-def test_the_code_of_mitmproxys_that_it_relies_on_is_known() -> None:
-    """Fails when mitmproxy changed it: look what changed, try it, then add the digest."""
-    assert layer.fingerprint() in layer.KNOWN and layer.is_supported()
+# --- without sockets
 
 
-def test_without_it_a_failure_moves_the_next_call(tmp_path: Path, sim: Simulator) -> None:
-    """An unknown mitmproxy: no failover inside a request, all else as ever, and a word of it."""
-    source = (ROOT / "addon.py").read_text("utf-8")
-    forget = "from bridge.mitm import layer\nlayer.KNOWN = frozenset()\n"
-    unknown = tmp_path / "unknown.py"
-    unknown.write_text(source.replace("class Bridge:", f"{forget}\n\nclass Bridge:"), "utf-8")
-    upstreams = {
-        name: {"protocol": protocol, "url": sim.base(name), "api_key": "k"}
-        for name, protocol in (("a", "openai_chat"), ("b", "anthropic_messages"))
-    }
-    config = {
-        "upstreams": upstreams,
-        "routes": [{"upstreams": ["a", "b"]}],
-        "failover": {"cooldown": "60s", "health_check": {"interval": 0}},
-    }
-    text = [{"role": "user", "content": "[[text:well]]"}]
-    body = {"model": "m", "max_tokens": 9, "messages": text}
-    options = ("--mode", "reverse:http://127.0.0.1:9")
-    env = {"PYTHONPATH": str(ROOT)}
-    with running_proxy(
-        tmp_path, tmp_path / "conf", config, *options, env=env, script=unknown
-    ) as proxy:
-        proxy.wait_for("this version of mitmproxy is not known")
-        with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
-            for stream in (False, True):
-                answer = client.post("/v1/messages", json={**body, "stream": stream})
-                assert answer.status_code == 200 and "well" in answer.text
-            sim.fault("a", {"kind": "status", "status": 429})
-            assert client.post("/v1/messages", json=body).status_code == 429
-            sim.forget_requests()
-            assert client.post("/v1/messages", json=body).status_code == 200
-            assert [r.upstream for r in sim.requests()] == ["b"]
-            sim.fault("b", {"kind": "cut", "after": 2})
-            with pytest.raises(httpx2.RemoteProtocolError):  # cut, as mitmproxy does by itself
-                client.post("/v1/messages", json={**body, "stream": True})
+def test_what_an_abandoned_upstream_still_says_is_not_heard() -> None:
+    exchange = Scripted(AGAIN, Done(Reply(200, [], b"from the second")), streams=False)
+    exchange.alarm = 5.0
+    wire = Wire(exchange)
+    [first], [timer] = wire.servers, wire.timers
+    wire.now = 5.0
+    wire.happens(events.Wakeup(timer))
+    _, second = wire.servers
+    assert wire.closed == [first]
+    wire.happens(events.ConnectionClosed(first))
+    assert exchange.told == [("wake",)]
+    wire.says(second, ANSWER)
+    assert exchange.told[1:] == [("answered", 200), ("received",), ("whole", b"hi")]
+    assert wire.sent[wire.client].endswith(b"from the second")
+    assert wire.hooks[-3:] == ["bridge_next", "responseheaders", "response"]
+    assert list(wire.layer.streams) == []
+
+
+def test_an_app_that_hangs_up_while_the_next_request_is_made_is_told_of_once() -> None:
+    wire = Wire(Scripted(AGAIN, streams=False))
+    wire.held = "bridge_next"
+    wire.says(wire.servers[0], ANSWER)
+    wire.app_hangs_up()
+    wire.let_go()
+    assert wire.hooks[-2:] == ["bridge_next", "error"]
+    assert len(wire.servers) == 1 and list(wire.layer.streams) == []
+
+
+def test_an_app_that_hangs_up_behind_its_answer_has_had_it() -> None:
+    wire = Wire(Scripted(Done(Reply(200, [])), streams=False))
+    wire.held = "response"
+    wire.says(wire.servers[0], ANSWER)
+    wire.app_hangs_up()
+    wire.let_go()
+    assert wire.hooks[-1] == "response"
+    assert list(wire.layer.streams) == []

@@ -1,0 +1,1 @@
+"""Faults on request, for the app under test: what it is told instead of the answer that came."""

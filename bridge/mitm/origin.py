@@ -1,0 +1,81 @@
+"""What the app had sent, of a flow that is over: the call, to be made once more.
+
+Hard part: to send a call is to rewrite its flow's request. So the app's address and headers are
+noted before that: with the flow, where they survive saving, all that names nobody; in memory, for
+as long as the flow is there, the rest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+
+from ..call import Call
+from ..outgoing import without_credential
+from ..transform import Protocol, detect
+from ..transform.headers import CREDENTIALS, PROTOCOL_HEADERS, Headers
+from ..transform.reading import kept
+from . import flows
+
+APP = "bridge_app"  # in the metadata of a flow
+ADDRESS = ("scheme", "host", "port", "path")
+HIDDEN = "***"
+
+
+class Unknown(ValueError):
+    """Why a flow's call cannot be had."""
+
+
+class Origins:
+    """Of the flows that are there."""
+
+    def __init__(self) -> None:
+        self._headers: WeakKeyDictionary[http.HTTPFlow, Headers] = WeakKeyDictionary()
+
+    def keep(self, flow: http.HTTPFlow, call: Call) -> None:
+        """To be told before the flow's request is made an upstream's."""
+        self._headers[flow] = list(call.headers)
+        noted = PROTOCOL_HEADERS[call.protocol] | CREDENTIALS
+        headers = [(n, v) for n, v in call.headers if n.lower() in noted]
+        flow.metadata[APP] = {
+            **{key: getattr(call, key) for key in ADDRESS},
+            "headers": [list(pair) for pair in without_credential(headers)],
+        }
+
+    def call(self, flow: http.HTTPFlow) -> Call:
+        """The app's, as far as it is known; Unknown says why it is not."""
+        if flow.live:
+            raise Unknown("it is still under way")
+        known = flow.metadata.get("bridge") or flow.metadata.get("bridge_attempt") or {}
+        if known.get("masked"):
+            raise Unknown("its text is masked")
+        request = flow.request
+        protocol: Protocol | None = known.get("client") or detect(request.method, request.path)
+        if protocol is None:
+            raise Unknown("it is no LLM call")
+        sent = flows.call_of(flow, protocol)
+        call = replace(sent, body=_body(known, sent.body))
+        app = flow.metadata.get(APP)
+        if app is None:  # its request is still the app's, or nothing better is known
+            return call
+        given = self._headers.get(flow) or [(name, value) for name, value in app["headers"]]
+        address = {key: app[key] for key in ADDRESS}
+        return replace(call, headers=tuple(given), **address)
+
+
+def _body(known: Mapping[str, Any], own: bytes) -> bytes:
+    """What the app sent; `own` is what the flow's request has, which an upstream may have got."""
+    bodies = known.get("bodies") or known
+    told = (bodies.get("client_request") or "").encode()
+    if told and not kept(told)[1]:
+        return told
+    if told and ("bodies" not in known or "upstream_request" in bodies):
+        raise Unknown("its record keeps no more than the first MiB of what the app sent")
+    return own
+
+
+def lacks_credential(call: Call) -> bool:
+    """Whether the app had one that is not known any more."""
+    return any(n.lower() in CREDENTIALS and v == HIDDEN for n, v in call.headers)

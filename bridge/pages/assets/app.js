@@ -1,0 +1,125 @@
+// Which page is shown, and what is asked for it. The address behind # says which; pages that change
+// by themselves are made anew when the bridge says that something has.
+import { h } from "./dom.js";
+import { dashboard } from "./dashboard.js";
+import { calls, conversation, conversations } from "./conversations.js";
+import { call } from "./call.js";
+
+const main = document.getElementById("main");
+const live = document.getElementById("live");
+
+export async function get(path) {
+  const answer = await fetch(path, { headers: { accept: "application/json" } });
+  if (answer.status === 403) throw new Error("mitmweb wants its password: open its first page");
+  const told = await answer.json();
+  if (!answer.ok) throw new Error(told.error ?? answer.statusText);
+  return told;
+}
+
+export async function act(path, upstream = null) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-bridge": "1" },
+    body: JSON.stringify({ upstream }),
+  });
+  const told = await answer.json();
+  live.textContent = answer.ok ? told.done.join(", ") || "nothing changed" : told.error;
+  await show();
+}
+
+const PAGES = [
+  [/^$/, dashboard],
+  [/^calls$/, calls],
+  [/^conversations$/, conversations],
+  [/^conversation\/(.+)$/, conversation],
+  [/^call\/([^/]+)(?:\/(\w+))?$/, call],
+];
+
+let shown = "";
+let turn = 0;
+
+async function show() {
+  const path = location.hash.replace(/^#\/?/, "");
+  const [, page, args] = PAGES.map(([pattern, made]) => [pattern, made, pattern.exec(path)])
+    .find(([, , found]) => found) ?? [null, missing, [path]];
+  const mine = ++turn;
+  let made;
+  try {
+    made = await page(...args.slice(1).map((arg) => arg && decodeURIComponent(arg)));
+  } catch (error) {
+    made = h("p", { class: "panel", role: "alert" }, error.message);
+  }
+  if (mine !== turn) return;
+  const open = openDetails();
+  main.replaceChildren(made);
+  reopen(open);
+  for (const link of document.querySelectorAll("nav a")) {
+    const here = link.getAttribute("href").replace(/^#\/?/, "");
+    if (here === path || (here && path.startsWith(here.replace(/s$/, "/")))) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (shown !== path) { main.focus({ preventScroll: true }); scrollTo(0, 0); }
+  shown = path;
+}
+
+// A page that is made anew keeps what a person has opened, and where the keyboard is.
+function openDetails() {
+  const active = document.activeElement;
+  return {
+    details: [...main.querySelectorAll("details")].map((each) => each.open),
+    focus: main.contains(active) ? [...main.querySelectorAll("a,button,summary,select,input,[tabindex]")].indexOf(active) : -1,
+    scrolls: [...main.querySelectorAll(".scroll")].map((each) => each.scrollLeft),
+    path: shown,
+  };
+}
+
+function reopen(before) {
+  if (before.path !== location.hash.replace(/^#\/?/, "")) return;
+  main.querySelectorAll("details").forEach((each, n) => { each.open = before.details[n] ?? each.open; });
+  main.querySelectorAll(".scroll").forEach((each, n) => { each.scrollLeft = before.scrolls[n] ?? 0; });
+  if (before.focus >= 0) main.querySelectorAll("a,button,summary,select,input,[tabindex]")[before.focus]?.focus({ preventScroll: true });
+}
+
+async function missing(path) {
+  return h("p", { class: "panel" }, `There is no page “${path}”.`);
+}
+
+// Ask what is new; the answer waits until there is something.
+async function follow() {
+  let version = -1;
+  for (;;) {
+    try {
+      const told = await get(`api/news?version=${version}`);
+      if (told.version !== version) {
+        version = told.version;
+        live.textContent = "live";
+        if (isLive()) await show();
+        await new Promise((done) => setTimeout(done, 1000));
+      }
+    } catch (error) {
+      live.textContent = `not connected: ${error.message}`;
+      await new Promise((done) => setTimeout(done, 2000));
+    }
+    if (document.hidden) await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+  }
+}
+
+const isLive = () => !location.hash.startsWith("#/call/");
+
+function theme(choice) {
+  if (choice) document.documentElement.dataset.theme = choice;
+  else delete document.documentElement.dataset.theme;
+}
+
+const remembered = (() => { try { return localStorage.getItem("theme"); } catch { return null; } })();
+theme(remembered);
+document.getElementById("theme").addEventListener("click", () => {
+  const dark = getComputedStyle(document.body).backgroundColor === "rgb(18, 22, 28)";
+  const next = dark ? "light" : "dark";
+  theme(next);
+  try { localStorage.setItem("theme", next); } catch { /* it holds for this page */ }
+});
+
+addEventListener("hashchange", show);
+await show();
+follow();

@@ -1,0 +1,162 @@
+// One call: the transcript, its attempts, the timeline, both wires next to each other, the stream's events.
+import { get } from "./app.js";
+import { bytes, clock, count, GOOD, h, outcome, panel, protocol, seconds, svg, table } from "./dom.js";
+
+const TABS = [["transcript", "Transcript", transcript], ["attempts", "Attempts", attempts], ["timeline", "Timeline", timeline], ["wire", "Both wires", wires], ["events", "Events", events]];
+
+export async function call(id, tab = "transcript") {
+  const told = await get(`api/call/${encodeURIComponent(id)}`);
+  const [, , show] = TABS.find(([name]) => name === tab) ?? TABS[0];
+  return h("div", {}, about(told),
+    h("div", { class: "tabs", role: "tablist" }, TABS.map(([name, title]) => h("button", {
+      type: "button", role: "tab", id: `tab-${name}`, "aria-selected": String(name === tab), "aria-controls": "tab",
+      tabindex: name === tab ? "0" : "-1", onclick: () => go(id, name), onkeydown: (event) => move(event, id, name),
+    }, title))),
+    h("div", { id: "tab", role: "tabpanel", "aria-labelledby": `tab-${tab}` }, show(told)));
+}
+
+function go(id, name) {
+  location.hash = `#/call/${encodeURIComponent(id)}/${name}`;
+}
+
+function move(event, id, name) {
+  const names = TABS.map(([each]) => each);
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  const next = names[(names.indexOf(name) + step + names.length) % names.length];
+  go(id, next);
+  addEventListener("hashchange", () => setTimeout(() => document.getElementById(`tab-${next}`)?.focus(), 150), { once: true });
+}
+
+function about(told) {
+  const last = told.attempts?.at(-1) ?? {};
+  const rows = [
+    ["app", protocol(told.client)],
+    ["sent to", `${last.upstream ?? "–"} (${protocol(told.upstream)})${told.route ? `, by route ${told.route}` : ""}`],
+    ["model", told.model ? (told.model.asked === told.model.used ? told.model.asked : `${told.model.asked} → ${told.model.used}`) : "–"],
+    ["answer", [outcome({ outcome: last.outcome, status: last.status }), ` ${told.stop ?? ""}`, last.reason && !GOOD.includes(last.outcome) ? h("span", { class: "small" }, ` ${last.reason}`) : null]],
+    ["tokens", told.usage ? `${count(told.usage.input_tokens)} in, ${count(told.usage.cache_read_tokens ?? 0)} of them cached, ${count(told.usage.output_tokens)} out` : "–"],
+    ["time", `${clock(told.started)}${told.timing?.first_content === undefined ? "" : `, first content after ${seconds(told.timing.first_content)}`}, all after ${seconds(told.timing?.last)}`],
+    ["conversation", told.conversation ? h("a", { href: `#/conversation/${told.conversation}` }, told.conversation) : "–"],
+    ["replay of", told.replay_of ? h("a", { href: `#/call/${encodeURIComponent(told.replay_of)}` }, told.replay_of) : null],
+    ["replays", told.replays?.length ? told.replays.map((id) => h("a", { href: `#/call/${encodeURIComponent(id)}` }, id, " ")) : null],
+    ["injected", told.injected ? String(told.injected) : null],
+    ["compared", told.compare ? JSON.stringify(told.compare) : null],
+    ["shadow", told.shadow ? `${told.shadow.upstream}: ${told.shadow.refused || (told.shadow.notes?.map((note) => note.code).join(", ") || "nothing lost")}` : null],
+  ].filter(([, value]) => value !== null);
+  return panel("Call", h("dl", {}, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])), notes(told.notes ?? []));
+}
+
+const TONES = { lost: "bad", degraded: "warn", cosmetic: "" };
+
+function note(each) {
+  return h("p", { class: "note" }, h("span", { class: `pill ${TONES[each.severity] ?? ""}` }, each.code), " ", each.where ? h("code", {}, each.where) : null, " ", each.detail);
+}
+
+function notes(list) {
+  return list.length ? [h("h3", {}, "What translation changed"), list.map(note)] : null;
+}
+
+const gone = () => h("p", { class: "panel empty" }, "The bodies of this call are not kept any more.");
+
+// --- what was said
+
+function transcript(told) {
+  if (!told.transcript) return gone();
+  const { request, answer } = told.transcript;
+  const settings = Object.entries(request.settings);
+  return panel("Transcript",
+    h("details", {}, h("summary", {}, `${settings.length} settings, ${request.tools.length} tools`),
+      h("dl", {}, settings.map(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))])),
+      request.tools.map((tool) => h("p", { class: "small" }, tool))),
+    request.turns.map(turn), answer ? [h("h3", {}, "The answer"), answer.turns.map(turn), answer.error ? h("p", { class: "pill bad" }, answer.error) : null, answer.stop ? h("p", { class: "dim" }, `stopped: ${answer.stop}`) : null] : null,
+    [...request.faults, ...(answer?.faults ?? [])].map((fault) => h("p", { class: "small dim" }, `not readable: ${fault}`)));
+}
+
+function turn(each) {
+  const fresh = each.new ? h("span", { class: "pill good" }, "new") : null;
+  return h("article", { class: `turn ${each.role}` }, h("h3", {}, each.role, each.name ? ` ${each.name}` : "", fresh), each.blocks.map(block));
+}
+
+const LONG = 1500;
+
+function block(each) {
+  const title = [each.kind === "text" ? "" : each.kind, each.title, each.detail].filter(Boolean).join(" · ");
+  const text = each.text ?? "";
+  const said = text.length > LONG
+    ? h("details", {}, h("summary", {}, `${text.slice(0, 200)}… (${count(text.length)} characters)`), h("pre", {}, text))
+    : text ? h("pre", {}, text) : null;
+  return h("div", { class: `block ${each.kind}` }, title ? h("h4", {}, title) : null, said);
+}
+
+// --- attempts
+
+function attempts(told) {
+  const list = told.attempts ?? [];
+  const tree = (rest, n) => rest.length === 0 ? null : h("ul", { class: "tree" }, h("li", {},
+    h("b", {}, rest[0].upstream), " ", outcome(rest[0]), ` at ${seconds(rest[0].started)}, for ${seconds(rest[0].duration)}`,
+    rest[0].reason ? h("p", { class: "small dim" }, rest[0].reason) : null, tree(rest.slice(1), n + 1)));
+  return panel("Attempts", list.length ? tree(list, 0) : h("p", { class: "empty" }, "None."));
+}
+
+// --- time
+
+function timeline(told) {
+  const list = told.attempts ?? [], moments = told.timeline ?? [];
+  const end = Math.max(told.timing?.last ?? 0, ...list.map((each) => each.started + each.duration), ...moments.map(([at]) => at), 0.001);
+  const width = 900, left = 150, row = 34, x = (at) => left + ((width - left - 20) * at) / end;
+  const rows = list.map((each, n) => {
+    const good = GOOD.includes(each.outcome);
+    return [svg("text", { class: "tick", x: left - 8, y: 30 + n * row, "text-anchor": "end" }, each.upstream),
+      svg("rect", { class: good ? "c2" : "c4", x: x(each.started), y: 14 + n * row, width: Math.max(2, x(each.duration) - left), height: 20, rx: 3 },
+        svg("title", {}, `${each.upstream}: ${each.outcome} ${each.status || ""} from ${seconds(each.started)} for ${seconds(each.duration)}`))];
+  });
+  const streamed = list.length * row + 24;
+  const most = Math.max(...moments.map(([, up]) => up), 1);
+  let path = "";
+  moments.forEach(([at, up], n) => { path += `${n ? "L" : "M"}${x(at).toFixed(1)} ${(streamed + 70 - (66 * up) / most).toFixed(1)}`; });
+  const marks = [["first byte", told.timing?.first_byte], ["first content", told.timing?.first_content], ["end", told.timing?.last]]
+    .filter(([, at]) => at !== undefined && at !== null);
+  const height = streamed + 112;
+  return panel("Timeline",
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "timeline" },
+      svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "attempts and the stream in time", class: "wide" },
+        rows,
+        moments.length ? [svg("text", { class: "tick", x: left - 8, y: streamed + 40, "text-anchor": "end" }, "bytes received"), svg("path", { class: "line s0", d: path })] : null,
+        marks.map(([name, at], n) => [svg("line", { class: "grid", x1: x(at), x2: x(at), y1: 6, y2: streamed + 76 }),
+          svg("text", { class: "tick", x: Math.min(x(at), width - 90), y: streamed + 86 + n * 12 }, `${name} ${seconds(at)}`)]))),
+    table(["", { text: "after", class: "number" }], marks.map(([name, at]) => ({ cells: [name, seconds(at)] })), "moments"));
+}
+
+// --- wires
+
+function wires(told) {
+  if (!told.kept) return gone();
+  const shown = (section) => section.rows.length ? compared(section) : h("p", { class: "empty" }, "The same on both sides, but for spaces.");
+  return h("div", {}, told.wire.map((section) => panel(section.title, shown(section))),
+    h("p", { class: "dim small" }, "Sizes: ", Object.entries(told.sizes).map(([name, size]) => `${name.replace("_", " ")} ${bytes(size)}; `)));
+}
+
+function compared(section) {
+  return table(
+    ["place", section.left, section.right],
+    section.rows.map((row) => row.kind === "skip"
+      ? { class: "skip", cells: ["", row.left || `${row.count} fields are the same`, row.right] }
+      : { class: row.kind, cells: [
+        [row.path, row.other ? h("span", { class: "dim" }, ` ↔ ${row.other}`) : null, row.count ? h("span", { class: "dim" }, ` and ${row.count} more`) : null, row.notes.map(note)],
+        h("code", {}, row.left), h("code", {}, row.right)] }),
+    section.title);
+}
+
+// --- events
+
+function happened(each) {
+  return h("p", { class: "note" }, h("b", {}, each.name), " ", h("code", {}, each.excerpt));
+}
+
+function events(told) {
+  if (!told.kept) return gone();
+  if (!told.events.length) return h("p", { class: "panel empty" }, "No stream.");
+  return panel("Events", table([{ text: "after", class: "number" }, { text: "gap", class: "number" }, "upstream", "to the app", ""],
+    told.events.map((row) => ({ class: row.mark, cells: [seconds(row.seconds), seconds(row.gap), row.upstream ? happened(row.upstream) : "", row.client.map(happened), row.mark] })), "the stream"));
+}

@@ -1,0 +1,1 @@
+"""What a person looks at: the conversation, both wires, the stream; pure, from a call's record."""

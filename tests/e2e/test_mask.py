@@ -1,0 +1,55 @@
+"""With `mask: true` the app gets its answers, and nobody else reads them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from bridge.simulator import Simulator
+from tests.processes import Proxy
+
+Start = Callable[..., Proxy]
+HEADERS = {"x-api-key": "k", "anthropic-version": "2023-06-01"}
+SECRET, WORD = "Rumpelstiltskin", "Xylophonist"
+SENT = [{"role": "user", "content": f"My name is {SECRET}. [[text:{WORD} plays]]"}]
+
+
+@pytest.mark.parametrize("routed", [True, False], ids=["routed", "watched"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_the_app_gets_what_no_file_holds(
+    sim: Simulator, start_proxy: Start, stream: bool, routed: bool
+) -> None:
+    chat = {"protocol": "openai_chat", "url": sim.base("chat"), "api_key": "k"}
+    config: dict[str, Any] = {"mask": True, "failover": {"health_check": {"interval": 0}}}
+    config["upstreams"] = {"chat": chat}
+    config["routes"] = [{"upstreams": ["chat"]}] if routed else []
+    target = "http://127.0.0.1:9" if routed else sim.base("own").removesuffix("/own/v1")
+    proxy = start_proxy(config, "--mode", f"reverse:{target}")
+    path = "/v1/messages" if routed else "/own/v1/messages"
+    body = {"model": "claude-x", "max_tokens": 50, "stream": stream, "messages": SENT}
+    with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+        for _ in range(2):  # over one connection
+            answer = client.post(path, json=body, headers=HEADERS)
+            assert answer.status_code == 200, answer.text
+            assert WORD in said(answer.text, stream)
+    assert SECRET in str(sim.requests()[-1].body), "the upstream gets it as it is"
+    flows = proxy.flows()
+    assert len(flows) == 2
+    for flow in flows:
+        saved = str(flow.get_state())
+        assert SECRET not in saved and WORD not in saved
+        record = flow.metadata["bridge"]
+        assert record["masked"] and record["stop"] == "stop"
+        kept = json.loads(record["bodies"]["client_request"])
+        assert kept["model"] == "claude-x" and kept["messages"][0]["role"] == "user"
+        assert len(kept["messages"][0]["content"]) == len(SENT[0]["content"])
+        assert flow.response and b"xxxx" in (flow.response.content or b"")
+
+
+def said(text: str, stream: bool) -> str:
+    if not stream:
+        return str(json.loads(text)["content"][0]["text"])
+    events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    return "".join(event.get("delta", {}).get("text", "") for event in events)

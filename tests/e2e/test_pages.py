@@ -1,0 +1,264 @@
+"""The pages in a real browser, in front of a real mitmweb: opened, read, clicked, by keys too.
+
+Traffic of three apps: a conversation, a failover, a loss, an error.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from bridge.simulator import Simulator, running
+from tests.browser import Page, browser, executable
+from tests.processes import Proxy, free_port, running_proxy, wait_until
+
+PASSWORD = "let me in"
+pytestmark = pytest.mark.skipif(
+    executable() is None and not os.environ.get("CI"), reason="there is no Chromium to look with"
+)
+PICTURES = os.environ.get("LLM_BRIDGE_PICTURES")  # a folder for what the pages look like
+CONFIG: dict[str, Any] = {
+    "routes": [
+        {
+            "name": "agents",
+            "match": {"protocol": "anthropic_messages"},
+            "upstreams": ["chat", "own"],
+        },
+        {"name": "others", "upstreams": ["own"]},
+    ],
+    "failover": {"health_check": {"interval": 0}, "cooldown": "10m"},
+    "prices": {"*": {"input": 3, "output": 15, "cache_read": 0.3}},
+}
+TOOL = {"name": "read_file", "input_schema": {"type": "object"}}
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Simulator]:
+    with running() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def proxy(sim: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    upstreams = {
+        "chat": {"protocol": "openai_chat", "url": sim.base("chat"), "api_key": "k"},
+        "own": {"protocol": "anthropic_messages", "url": sim.base("own"), "api_key": "k"},
+    }
+    folder = tmp_path_factory.mktemp("web")
+    options = (
+        *("--mode", "reverse:http://127.0.0.1:9", "--no-web-open-browser"),
+        *("--set", f"web_password={PASSWORD}", "--web-port", str(free_port())),
+    )
+    config = {**CONFIG, "upstreams": upstreams}
+    with running_proxy(folder, folder / "confdir", config, *options, tool="mitmweb") as running_one:
+        traffic(sim, running_one)
+        yield running_one
+
+
+def traffic(sim: Simulator, proxy: Proxy) -> None:
+    """Four turns with a tool, the third of which fails over; an app's mistake; two other apps."""
+    with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+        turns: list[Any] = []
+        for n in range(4):
+            turns.append({"role": "user", "content": f"[[text:Answer {n}.]] Question {n}?"})
+            if n == 2:
+                sim.fault(
+                    "chat", {"kind": "status", "status": 429, "headers": {"retry-after": "600"}}
+                )
+            body = {"model": "claude-x", "max_tokens": 99, "messages": turns, "tools": [TOOL]}
+            more = {"system": "Be kind.", "stop_sequences": list("abcde"), "stream": n % 2 == 0}
+            assert client.post("/v1/messages", json={**body, **more}).status_code == 200
+            turns.append({"role": "assistant", "content": f"Answer {n}."})
+        hello = [{"role": "user", "content": "[[text:Hello.]] <img src=x onerror=alert(1)>"}]
+        chat = {"model": "gpt-x", "messages": hello}
+        assert client.post("/v1/chat/completions", json=chat).status_code == 200
+        told = {"model": "gpt-x", "input": "[[text:There.]] Anybody?", "stream": True}
+        assert client.post("/v1/responses", json=told).status_code == 200
+        assert client.post("/v1/chat/completions", json={"model": 5}).status_code == 400
+
+
+@pytest.fixture(scope="module")
+def web(proxy: Proxy) -> str:
+    return proxy.wait_for(r"Web server listening at (http://[^/]+)/")[1]
+
+
+@pytest.fixture(scope="module")
+def page(web: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with browser(tmp_path_factory.mktemp("browser")) as tab:
+        tab.look(1280)
+        tab.open(f"{web}/bridge/?token={PASSWORD.replace(' ', '%20')}")
+        tab.wait_for("live")
+        yield tab
+        own = [p for p in tab.problems if "/bridge/" in p and "nobody" not in p]
+        assert not own, "the browser has nothing to complain of"
+
+
+@pytest.fixture(autouse=True)
+def first_page(page: Page, web: str) -> None:
+    page.look(1280)
+    page.run("location.hash = '#/'")
+    page.wait_for("Upstreams")
+
+
+def picture(page: Page, name: str) -> None:
+    if PICTURES:
+        page.picture(Path(PICTURES) / f"{name}.png")
+
+
+def test_the_dashboard_tells_how_things_are(page: Page) -> None:
+    told = page.wait_for("Last calls")
+    for words in (
+        "cooling",
+        "healthy",
+        "429 too many requests",
+        "failed over",
+        "agents",
+        "own → chat",
+    ):
+        assert words in told, words
+    assert page.run("document.querySelectorAll('.chart svg rect').length") > 3
+    for width, dark in ((1280, False), (1280, True), (390, False), (390, True)):
+        page.look(width, dark=dark)
+        assert page.run("document.documentElement.scrollWidth <= innerWidth"), (
+            f"too wide at {width}"
+        )
+        picture(page, f"dashboard-{width}{'-dark' if dark else ''}")
+    colours = []
+    for dark in (False, True):
+        page.look(1280, dark=dark)
+        colours.append(page.run("getComputedStyle(document.body).backgroundColor"))
+    assert colours[0] != colours[1]
+
+
+def test_a_cooldown_is_counted_down_and_ended_by_hand(page: Page) -> None:
+    left = "document.querySelector('[data-left]:not([data-left=\"0\"])')?.textContent"
+    before = page.run(left)
+    wait_until(lambda: page.run(left) != before or None, "the time that is left to go on")
+    page.click("button[aria-label='reset chat']")
+    wait_until(lambda: "cooling" not in page.text or None, "chat to be healthy again")
+    page.click("button[aria-label='use own']")
+    page.wait_for("chosen by hand")
+    page.click("button", "by health again")
+    wait_until(lambda: "chosen by hand" not in page.text or None, "the choice to be undone")
+
+
+def test_what_happens_is_shown_without_a_reload(page: Page, proxy: Proxy) -> None:
+    calls = "Number(document.querySelector('.tile b').textContent)"
+    before = page.run(calls)
+    with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+        body = {"model": "m", "messages": [{"role": "user", "content": "[[text:x]]"}]}
+        assert client.post("/v1/chat/completions", json=body).status_code == 200
+    wait_until(lambda: page.run(calls) == before + 1 or None, "one more call")
+
+
+def test_a_conversation_and_what_fills_it(page: Page) -> None:
+    page.click("nav a", "Conversations")
+    page.wait_for("tokens in")
+    page.click("main td a", "Question 0?")
+    told = page.wait_for("What fills the context")
+    assert "turn 4" in told and "2 attempts" in told and "$" in told
+    picture(page, "conversation")
+
+
+def test_a_failing_turn_is_two_clicks_from_the_field(page: Page) -> None:
+    """From the list of calls, of which one lost content, to the place where it did."""
+    page.click("nav a", "Calls")
+    page.wait_for("stop_truncated")
+    page.run(
+        "[...document.querySelectorAll('tr')]"
+        ".find((row) => row.textContent.includes('stop_truncated')).querySelector('a').click()"
+    )
+    told = page.wait_for("What translation changed")
+    assert "stop_truncated" in told and "the first 4 of 5" in told
+    page.click(".tabs button", "Both wires")
+    told = page.wait_for("openai_chat")
+    assert "stop_sequences[4]" in told and '"e"' in told
+    picture(page, "wires")
+    page.look(390)
+    assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    picture(page, "wires-390")
+
+
+def test_each_side_of_a_call_by_keys_alone(page: Page) -> None:
+    page.click("nav a", "Calls")
+    page.wait_for("2 attempts")
+    page.run(
+        "[...document.querySelectorAll('tr')]"
+        ".find((row) => row.textContent.includes('2 attempts')).querySelector('a').focus()"
+    )
+    page.press("Enter")
+    page.wait_for("Transcript")
+    told = page.text
+    assert "Question 2?" in told and "Answer 2." in told and "new" in told
+    page.run("document.querySelector('[role=tab][aria-selected=true]').focus()")
+    for words in ("429", "first byte", "request", "to the app"):
+        page.press("ArrowRight")
+        page.wait_for(words)
+        wait_until(
+            lambda: page.run("document.activeElement.getAttribute('role')") == "tab" or None,
+            "the focus on the tab",
+        )
+        picture(page, words.replace(" ", "-"))
+
+
+def test_what_traffic_holds_is_text(page: Page) -> None:
+    page.click("nav a", "Calls")
+    page.wait_for("gpt-x")
+    ids = page.run(
+        "fetch('api/calls').then((answer) => answer.json()).then((calls) => "
+        "calls.filter((call) => call.client === 'openai_chat').map((call) => call.id))"
+    )
+    for call_id in ids:
+        page.run(f"location.hash = '#/call/{call_id}'")
+        page.wait_for("Transcript")
+    assert page.run("document.querySelectorAll('main img').length") == 0
+
+
+def test_a_page_that_is_not_there(page: Page) -> None:
+    page.run("location.hash = '#/call/nobody'")
+    page.wait_for("there is no GET")
+    page.run("location.hash = '#/elsewhere'")
+    page.wait_for("There is no page")
+
+
+# --- without a browser
+
+
+def test_a_password_is_wanted(web: str) -> None:
+    with httpx2.Client(base_url=web, trust_env=False) as client:
+        for path in ("/bridge/", "/bridge/api/state", "/bridge/metrics"):
+            assert client.get(path).status_code == 403
+        guard = {"x-bridge": "1"}
+        assert client.post("/bridge/api/check", headers=guard, content=b"{}").status_code == 403
+        allowed = {"authorization": f"Bearer {PASSWORD}"}
+        assert client.get("/bridge", headers=allowed).headers["location"] == "/bridge/"
+        state = client.get("/bridge/api/state", headers=allowed)
+        assert state.status_code == 200 and state.json()["upstreams"]
+        done = client.post("/bridge/api/check", headers={**allowed, **guard}, content=b"{}")
+        assert done.json() == {"done": ["chat", "own"]}
+        assert client.post("/bridge/api/check", headers=allowed, content=b"{}").status_code == 403
+
+
+@pytest.mark.parametrize("tool", ["mitmdump", "mitmweb"])
+def test_the_pages_are_there_through_the_proxy(sim: Simulator, tmp_path: Path, tool: str) -> None:
+    upstreams = {"own": {"protocol": "anthropic_messages", "url": sim.base("own"), "api_key": "k"}}
+    config = {"upstreams": upstreams, "routes": [{"upstreams": ["own"]}]}
+    web = ("--no-web-open-browser", "--web-port", str(free_port())) if tool == "mitmweb" else ()
+    with running_proxy(tmp_path, tmp_path / "confdir", config, *web, tool=tool) as made:
+        with httpx2.Client(
+            proxy=made.url, base_url="http://bridge.local", trust_env=False
+        ) as client:
+            first = client.get("/")
+            assert first.status_code == 200 and "bridge.css" in first.text
+            assert "default-src 'self'" in first.headers["content-security-policy"]
+            assert client.get("/api/state").json()["upstreams"][0]["name"] == "own"
+            assert b"# HELP" in client.get("/metrics").content
+            assert client.head("/bridge.css").content == b""
+            assert client.post("/api/check", content=b"{}").status_code == 403
+            told = client.post("/api/check", headers={"x-bridge": "1"}, content=b"{}")
+            assert json.loads(told.text) == {"done": ["own"]}
+            assert client.get("/nothing").status_code == 404

@@ -1,0 +1,361 @@
+"""Both wires: rows, notes in their place, and the text of it."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from bridge.transform import PROTOCOLS, Protocol
+from bridge.views.wire import Section, attempt_sections, attempt_text, rows, sections, text
+from tests.views.exchanges import call, exchanges
+from tests.views.odd import BODIES, NOTES, RECORDS, VALUES
+
+REQUEST = {
+    "model": "claude",
+    "max_tokens": 5,
+    "top_k": 40,
+    "messages": [{"role": "user", "content": "hi"}],
+}
+SENT = {
+    "model": "gpt",
+    "max_completion_tokens": 5,
+    "messages": [{"role": "user", "content": "hi"}],
+}
+
+
+def note(where: str, code: str = "sampling_dropped") -> dict[str, str]:
+    return {"code": code, "where": where, "detail": "no", "severity": "degraded"}
+
+
+def record(**fields: Any) -> dict[str, Any]:
+    attempt = {"upstream": "up", "outcome": "ok", "status": 200}
+    known = {"client": "anthropic_messages", "upstream": "openai_chat", "attempts": [attempt]}
+    return {**known, "notes": [], **fields}
+
+
+def bodies(**texts: Any) -> dict[str, Any]:
+    return {k: v if isinstance(v, str) else json.dumps(v) for k, v in texts.items()}
+
+
+def placed(left: Any, right: Any, *wheres: str) -> list[str]:
+    """The places of the rows that the notes stand at, in the order of the notes."""
+    notes = [note(where, f"code_{n}") for n, where in enumerate(wheres)]
+    found = rows(json.dumps(left), json.dumps(right), notes)
+    at = {told["code"]: row.path for row in found for told in row.notes}
+    return [at[known["code"]] for known in notes]
+
+
+# --- rows
+
+
+def test_two_texts_are_rows() -> None:
+    found = rows(json.dumps(REQUEST), json.dumps(SENT), [note("top_k")])
+    assert [(r.kind, r.path, r.left, r.right, r.other) for r in found] == [
+        ("changed", "model", '"claude"', '"gpt"', ""),
+        ("same", "max_tokens", "5", "5", "max_completion_tokens"),
+        ("left", "top_k", "40", "", ""),
+        ("same", "messages[0].content", '"hi"', '"hi"', ""),
+    ]
+    assert found[2].notes == (note("top_k"),)
+
+
+@pytest.mark.parametrize(
+    "where, place",
+    [
+        pytest.param("top_k", "top_k", id="a field"),
+        pytest.param("messages[0].content[0]", "messages[0].content[0].x", id="what is lost of it"),
+        pytest.param("messages[0].content[0].text", "messages[0].content[0].text", id="that field"),
+        pytest.param("messages[0]", "messages[0].content[0].x", id="what holds it"),
+        pytest.param("messages[0].content[0].x.y[3]", "messages[0].content[0].x", id="inside it"),
+        pytest.param("stop", "stop_sequences", id="by its name for all protocols"),
+        pytest.param("safety_identifier", "metadata.user_id", id="by the upstream's name"),
+        pytest.param("format.type", "output_config.format.type", id="by both"),
+        pytest.param("verbosity", "text", id="in an object that is told as one"),
+        pytest.param("messages", "", id="all messages"),
+        pytest.param("", "", id="nowhere"),
+        pytest.param("seed", "", id="what is not there"),
+        pytest.param("messages[7].content", "", id="a message that is not there"),
+        pytest.param("[", "", id="no place"),
+    ],
+)
+def test_a_note_stands_at_its_place(where: str, place: str) -> None:
+    left = {
+        "top_k": 4,
+        "stop_sequences": ["x"],
+        "metadata": {"user_id": "u"},
+        "text": {"verbosity": "low"},
+        "output_config": {"format": {"type": "json_schema"}},
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "a", "x": 1}]}],
+    }
+    right = {
+        "user": "v",
+        "response_format": {"type": "json_object"},
+        "messages": [{"role": "user", "content": "a"}],
+    }
+    assert placed(left, right, where) == [place]
+
+
+def test_notes_of_one_place_stand_together_and_those_of_none_come_first() -> None:
+    assert placed(REQUEST, SENT, "seed", "top_k", "top_k") == ["", "top_k", "top_k"]
+    found = rows(json.dumps(REQUEST), json.dumps(SENT), [note("seed")])
+    assert (found[0].kind, found[0].path, found[0].notes) == ("same", "", (note("seed"),))
+
+
+@pytest.mark.parametrize(
+    "left, right, end",
+    [
+        pytest.param('{"a":1}\n[5 bytes more]', '{"a":1}', ("5", ""), id="the left one"),
+        pytest.param('{"a":1}', '{"a":1,"b":"x\n[1234 bytes more]', ("", "1,234"), id="the right"),
+        pytest.param("a\n[5 bytes more]", "b\n[6 bytes more]", ("5", "6"), id="both, and no JSON"),
+    ],
+)
+def test_how_much_was_not_kept_is_told(left: str, right: str, end: tuple[str, str]) -> None:
+    *found, last = rows(left, right)
+    assert found and last.kind == "skip"
+    told = [f"{more} bytes more that were not kept" if more else "" for more in end]
+    assert [last.left, last.right] == told
+
+
+# --- sections
+
+
+def told(found: list[Section]) -> list[tuple[str, str, str]]:
+    return [(section.title, section.left, section.right) for section in found]
+
+
+APP, UP = "app (anthropic_messages)", "up (openai_chat)"
+
+
+@pytest.mark.parametrize(
+    "given, kinds",
+    [
+        pytest.param(
+            bodies(client_request=REQUEST, upstream_request=SENT),
+            [["changed", "same", "left", "same"], []],
+            id="nothing came yet",
+        ),
+        pytest.param(
+            bodies(client_request=REQUEST), [["skip"], []], id="a request that went as it was"
+        ),
+        pytest.param(
+            bodies(client_request={}, upstream_response={"a": 1}, client_response={"b": 2}),
+            [[], ["right", "left"]],
+            id="an answer that was translated",
+        ),
+        pytest.param(
+            bodies(upstream_response={"a": 1}), [[], ["same"]], id="an answer that went as it was"
+        ),
+        pytest.param(
+            bodies(client_response={"a": 1}), [[], ["left"]], id="an answer of the bridge's own"
+        ),
+        pytest.param({}, [[], []], id="nothing at all"),
+    ],
+)
+def test_a_record_is_two_pairs(given: dict[str, str], kinds: list[list[str]]) -> None:
+    found = sections(record(bodies=given))
+    assert told(found) == [("request", APP, UP), ("answer", APP, UP)]
+    assert [[row.kind for row in section.rows] for section in found] == kinds
+    assert json.loads(json.dumps([section.as_dict() for section in found]))
+
+
+def test_streams_are_compared_as_what_they_tell() -> None:
+    upstream = 'data: {"choices":[{"delta":{"content":"h"}}]}\n\n'
+    upstream += 'data: {"choices":[{"delta":{"content":"i"},"finish_reason":"stop"}]}\n\n'
+    client = (
+        'data: {"type":"content_block_start","index":0,'
+        '"content_block":{"type":"text","text":"hi"}}\n\n'
+    )
+    given = bodies(upstream_response=upstream, client_response=client)
+    answer = sections(record(bodies=given))[-1]
+    assert (answer.left, answer.right) == (f"{APP}, its stream joined", f"{UP}, its stream joined")
+    assert [(row.kind, row.path, row.other) for row in answer.rows] == [
+        ("right", "choices[0].finish_reason", ""),
+        ("same", "content[0].text", "choices[0].message.content"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "where, title, place",
+    [
+        pytest.param("top_k", "request", "top_k", id="of the request"),
+        pytest.param("finish_reason", "answer", "stop_reason", id="of the answer"),
+        pytest.param("usage.x", "request", "", id="of neither"),
+    ],
+)
+def test_a_note_stands_where_the_thing_happened(where: str, title: str, place: str) -> None:
+    given = bodies(
+        client_request=REQUEST,
+        upstream_request=SENT,
+        upstream_response={"choices": [{"finish_reason": "eos"}]},
+        client_response={"stop_reason": "end_turn"},
+    )
+    found = sections(record(bodies=given, notes=[note(where)]))
+    at = [(section.title, row.path) for section in found for row in section.rows if row.notes]
+    assert at == [(title, place)]
+
+
+def test_attempts_that_failed_come_first() -> None:
+    attempts = [
+        {
+            "upstream": "a",
+            "outcome": "error",
+            "status": 429,
+            "reason": "no",
+            "duration": 0.5,
+        },
+        {"upstream": "b", "outcome": "unreachable", "status": 0, "reason": "", "duration": 1},
+        {"upstream": "c", "outcome": "ok", "status": 200},
+    ]
+    failed, *rest = sections(record(attempts=attempts))
+    assert failed.title == "failed attempts"
+    assert [(row.kind, row.path, row.right) for row in failed.rows] == [
+        ("right", "a", "error 429 after 0.50 s: no"),
+        ("right", "b", "unreachable after 1.00 s"),
+    ]
+    assert [section.right for section in rest] == ["c (openai_chat)"] * 2
+
+
+def test_an_attempt_that_failed_has_bodies_of_its_own() -> None:
+    attempt = {
+        "of": "1",
+        "upstream": "up",
+        "client": "anthropic_messages",
+        "protocol": "openai_chat",
+        "client_request": json.dumps(REQUEST),
+    }
+    refused = json.dumps({"error": {"message": "slow down"}})
+    request, answer = attempt_sections(attempt, json.dumps(SENT), refused)
+    assert told([request, answer]) == [
+        ("request", APP, UP),
+        ("answer", "app: nothing of it", UP),
+    ]
+    assert [row.kind for row in request.rows] == ["changed", "same", "left", "same"]
+    assert [(row.kind, row.right) for row in answer.rows] == [("right", '{"message":"slow down"}')]
+    assert '+ error: {"message":"slow down"}' in attempt_text(attempt, json.dumps(SENT), refused)
+
+
+# --- text
+
+
+def test_the_text_tells_all_of_it() -> None:
+    attempts = [
+        {"upstream": "a", "outcome": "error", "status": 429, "reason": "slow", "duration": 0.5},
+        {"upstream": "up", "outcome": "ok"},
+    ]
+    given = bodies(
+        client_request={**REQUEST, "metadata": {"user_id": "u" * 120}},
+        upstream_request={**SENT, "safety_identifier": "v" * 64, "n": 1},
+        upstream_response='{"id":"x","object":"chat.completion\n[7 bytes more]',
+        client_response={"id": "x", "content": [{"type": "text", "text": "w" * 100}]},
+    )
+    notes = [note("top_k"), note("seed"), {"code": "hint_dropped", "where": ""}]
+    assert text(record(attempts=attempts, bodies=given, notes=notes)) == "\n".join(
+        [
+            "~ changed   - only the app's side   + only the upstream's side   = under another name",
+            "",
+            "== failed attempts",
+            "+ a: error 429 after 0.50 s: slow",
+            "",
+            "== request: app (anthropic_messages) -> up (openai_chat)",
+            "    ! sampling_dropped (degraded) at seed: no",
+            "    ! hint_dropped",
+            '~ model: "claude" -> "gpt"',
+            "  max_tokens = max_completion_tokens: 5",
+            "- top_k: 40",
+            "    ! sampling_dropped (degraded): no",
+            "~ metadata.user_id = safety_identifier",
+            '    "' + "u" * 50 + " … 120 characters … " + "u" * 24 + '"',
+            ' -> "' + "v" * 64 + '"',
+            "+ n: 1",
+            '  messages[0].content: "hi"',
+            "",
+            "== answer: app (anthropic_messages) <- up (openai_chat)",
+            '  id: "x"',
+            "- content[0]",
+            '    {"type":"text","text":"' + "w" * 27 + " … 125 characters … " + "w" * 22 + '"}',
+            "  ... upstream: 7 bytes more that were not kept",
+            "",
+        ]
+    )
+
+
+def test_the_text_of_what_is_the_same_is_short() -> None:
+    same = bodies(client_request=REQUEST, upstream_response={"tools": [{"strict": 1}] * 9})
+    shown = text(record(bodies=same)).splitlines()
+    assert shown[2:] == [
+        f"== request: {APP} -> {UP}",
+        "  ... 4 the same",
+        "",
+        f"== answer: {APP} <- {UP}",
+        "  ... 9 the same",
+    ]
+
+
+def test_the_text_of_what_happened_to_many_says_to_how_many() -> None:
+    tools = [{"name": f"f{n}"} for n in range(9)]
+    sent = [{**tool, "strict": 0} for tool in tools]
+    given = bodies(client_request={"tools": tools}, upstream_request={"tools": sent})
+    assert "+ tools[0].strict (and 8 more): 0" in text(record(bodies=given)).splitlines()
+
+
+def test_a_record_of_nothing_is_told_too() -> None:
+    assert text({}).splitlines()[2:] == ["== request: app ->", "  (nothing)"] + [
+        "",
+        "== answer: app <-",
+        "  (nothing)",
+    ]
+
+
+# --- whatever it is
+
+
+@given(RECORDS)
+def test_every_record_has_a_text(given_record: dict[str, Any]) -> None:
+    assert json.dumps([section.as_dict() for section in sections(given_record)])
+    assert text(given_record, width=60).startswith("~")
+
+
+@given(BODIES, BODIES, NOTES, VALUES)
+def test_every_two_texts_have_rows(left: str, right: str, notes: Any, odd: Any) -> None:
+    noted = [entry for entry in notes if isinstance(entry, dict)]
+    found = rows(left, right, notes)
+    assert sum(len(row.notes) for row in found) == len(noted)
+    assert {row.kind for row in rows(left, left)} <= {"same", "skip"}
+    assert attempt_text({"client_request": odd, "client": odd}, left, right)
+
+
+ALL = pytest.param(1, id="all", marks=pytest.mark.long)
+SOME = pytest.param(50, id="every fiftieth")
+
+
+@pytest.mark.parametrize("step", [ALL, SOME])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_recorded_traffic_is_shown_with_every_note(protocol: Protocol, step: int) -> None:
+    for name, found in exchanges(protocol, step):
+        shown = sections(found)
+        notes = [told for section in shown for row in section.rows for told in row.notes]
+        assert sorted(map(str, notes)) == sorted(map(str, found["notes"])), name
+        widths = [len(line) for line in text(found).splitlines() if not line.startswith("    !")]
+        assert max(widths) < 250, name
+
+
+# Of the processor. It takes a third of a second; with coverage, on a busy machine, a whole one.
+AT_MOST = 3.0
+
+
+def test_a_megabyte_takes_no_time_to_speak_of() -> None:
+    turns: list[dict[str, Any]] = []
+    for n in range(2_500):
+        use = {"type": "tool_use", "id": f"t{n}", "name": "f", "input": {"path": f"/tmp/{n}"}}
+        turns.append({"role": "assistant", "content": [{"type": "text", "text": f"{n}"}, use]})
+        result = {"type": "tool_result", "tool_use_id": f"t{n}", "content": f"{n} lines " * 20}
+        turns.append({"role": "user", "content": [result]})
+    body = {"model": "m", "max_tokens": 5, "messages": turns}
+    large = call("anthropic_messages", "openai_chat", body)
+    assert len(large["bodies"]["client_request"]) > 1_000_000
+    begun = time.process_time()
+    shown = sections(large)
+    assert time.process_time() - begun < AT_MOST
+    assert sum(row.count for row in shown[0].rows) > 9_000
