@@ -48,16 +48,24 @@ def preview(exchange: Exchange, now: float) -> dict[str, Any]:
 
 
 def compare(original: Mapping[str, Any], replay: Mapping[str, Any]) -> dict[str, Any]:
-    """Two answers to one request; where there are two values, the original's is the first."""
+    """Two answers to one request; where there are two values, the original's is the first.
+
+    Of one whose text is masked nobody can tell whether it said the same.
+    """
     first, second = _said(original), _said(replay)
     both = (original, replay)
-    return {
-        "same_text": first.text == second.text,
-        "ratio": _ratio(first.text, second.text),
+    told: dict[str, Any] = {
         "stop": [record.get("stop") or "" for record in both],
         "usage": [dict(record.get("usage") or {}) for record in both],
         "tools": [[name for name, _ in answer.calls] for answer in (first, second)],
+    }
+    if any(record.get("masked") for record in both):
+        return told
+    return {
+        "same_text": first.text == second.text,
+        "ratio": _ratio(first.text, second.text),
         "same_calls": first.calls == second.calls,
+        **told,
     }
 
 

@@ -188,3 +188,10 @@ def test_calls_are_the_same_whatever_their_ids() -> None:
     other = {**tool("look", at=1), "id": "toolu_2"}
     assert compare(record(tool("look", at=1)), record(other))["same_calls"]
     assert not compare(record(tool("look", at=1)), record(tool("look", at=2)))["same_calls"]
+
+
+def test_of_masked_text_nobody_can_tell_whether_it_is_the_same() -> None:
+    first = record(tool("look", at=1))
+    for one, other in (({**first, "masked": True}, first), (first, {**first, "masked": True})):
+        compared = compare(one, other)
+        assert set(compared) == {"stop", "usage", "tools"} and compared["tools"][0] == ["look"]

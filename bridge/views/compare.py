@@ -172,7 +172,7 @@ def _places(name: str, left: Place | None, right: Place | None, depth: int) -> I
             yield Line("left" if left else "right", left, right, name, place.value)
         return
     mine, other = left.value, right.value
-    if mine == other and isinstance(mine, bool) == isinstance(other, bool):
+    if _equal(mine, other):
         yield Line("same", left, right, name)
     elif wrapped := _wrapped(left, right):
         yield Line("same", *wrapped, name)
@@ -186,12 +186,21 @@ def _places(name: str, left: Place | None, right: Place | None, depth: int) -> I
         yield Line("changed", left, right, name)
 
 
+def _equal(left: Json, right: Json) -> bool:
+    """One is not true, here."""
+    try:
+        return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
+    except RecursionError:  # so deep that it could just be read: inside it may be told
+        return False
+
+
 def _wrapped(left: Place, right: Place) -> tuple[Place, Place] | None:
     """Where one is all that the object on the other side holds: the free text of a custom tool."""
     for one, two in ((left, right), (right, left)):
-        if isinstance(two.value, dict) and list(two.value.values()) == [one.value]:
-            inner = Place(f"{two.path}.{next(iter(two.value))}", one.value)
-            return (one, inner) if one is left else (inner, one)
+        for key, value in two.value.items() if isinstance(two.value, dict) else ():
+            if len(two.value) == 1 and _equal(one.value, value):
+                inner = Place(f"{two.path}.{key}", value)
+                return (one, inner) if one is left else (inner, one)
     return None
 
 
@@ -221,7 +230,7 @@ def _same_entries(left: list[Place], right: list[Place]) -> int:
     """How many are the same from the start on."""
     pairs = enumerate(zip(left, right, strict=False))
     most = min(len(left), len(right))
-    return next((n for n, (one, two) in pairs if one.value != two.value), most)
+    return next((n for n, (one, two) in pairs if not _equal(one.value, two.value)), most)
 
 
 # --- the same value elsewhere

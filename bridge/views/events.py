@@ -14,6 +14,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Literal, NamedTuple
 
+from .excerpt import printable
 from .stream import Event, Stream, Told, stream_of
 
 type Mark = Literal["", "first", "stall", "error", "missing", "cut"]
@@ -217,7 +218,7 @@ def text(record: Mapping[str, Any], *, width: int = 100) -> str:
     lines = [*_summary(found), "", head.rstrip()]
     for row in found:
         lines += _lines(row, side)
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _summary(found: Sequence[Row]) -> list[str]:

@@ -3,8 +3,12 @@
 Hard part: of two long texts that differ somewhere, the place where they do is what to show.
 """
 
+import re
+
 from ..transform.json_text import Json, dump_text
 
+# What moves a terminal's cursor or ends a line, and half characters, which nothing can print.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 CONTEXT = 30  # characters shown on both sides of a difference
 
 
@@ -18,6 +22,11 @@ def shortened(text: str, limit: int) -> str:
         return text[: max(0, limit - 1)] + "…"
     tail = kept // 3
     return text[: kept - tail] + gap + text[len(text) - tail :]
+
+
+def printable(line: str) -> str:
+    """`line`, whatever a body has put in it, as one line of a terminal."""
+    return _UNPRINTABLE.sub("\ufffd", line)
 
 
 def shown(value: Json, limit: int) -> str:

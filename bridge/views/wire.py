@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from .compare import Line, compared
+from .excerpt import printable, shortened
 from .kept import Kept, read
 from .places import NAMES, TOOLS, TURNS, Place, body_of
 from .rows import Note, Row, rows_of
@@ -45,7 +46,8 @@ def sections(record: Mapping[str, Any], *, limit: int = LIMIT) -> list[Section]:
     bodies, attempts = _mapping(record.get("bodies")), _mappings(record.get("attempts"))
     asked, told = _text(bodies.get("client_request")), _text(bodies.get("client_response"))
     sent, came = _text(bodies.get("upstream_request")), _text(bodies.get("upstream_response"))
-    request, answer = _Pair(asked, sent or asked), _Pair(told or came, came)
+    unsent = record.get("attempts") == []  # refused by the bridge
+    request, answer = _Pair(asked, sent or ("" if unsent else asked)), _Pair(told or came, came)
     rest = answer.noted(request.noted(_mappings(record.get("notes")), "left"), "right")
     top = request.noted(rest, "left", near=True)
     app = _label("app", record.get("client"))
@@ -84,7 +86,7 @@ def _attempt(attempt: Mapping[str, Any]) -> Row:
     came = " ".join(str(attempt[key]) for key in ("outcome", "status") if attempt.get(key))
     seconds = attempt.get("duration")
     after = f" after {seconds:.2f} s" if isinstance(seconds, int | float) else ""
-    reason = f": {attempt['reason']}" if attempt.get("reason") else ""
+    reason = f": {shortened(str(attempt['reason']), LIMIT)}" if attempt.get("reason") else ""
     return Row("right", str(attempt.get("upstream", "")), right=f"{came}{after}{reason}")
 
 
@@ -217,7 +219,7 @@ def _lines_of(found: Iterable[Section], width: int) -> str:
             lines += _row_lines(row, width)
         if not section.rows:
             lines.append("  (nothing)")
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _row_lines(row: Row, width: int) -> Iterator[str]:
@@ -239,7 +241,7 @@ def _skip_lines(row: Row) -> Iterator[str]:
 
 
 def _value_lines(row: Row, width: int) -> Iterator[str]:
-    name = " = ".join(filter(None, (row.path or "body", row.other)))
+    name = " = ".join(shortened(path, LIMIT) for path in (row.path or "body", row.other) if path)
     head = f"{SIGNS[row.kind]} {name}" + (f" (and {row.count:,} more)" if row.count else "")
     if row.kind != "changed":
         value = row.right if row.kind == "right" else row.left
@@ -252,6 +254,6 @@ def _value_lines(row: Row, width: int) -> Iterator[str]:
 
 def _note_text(note: Note, *, placed: bool) -> str:
     where = "" if placed or not note.get("where") else f" at {note['where']}"
-    detail = f": {note['detail']}" if note.get("detail") else ""
+    detail = f": {shortened(str(note['detail']), LIMIT)}" if note.get("detail") else ""
     severity = f" ({note['severity']})" if note.get("severity") else ""
     return f"{note.get('code', '')}{severity}{where}{detail}"

@@ -295,6 +295,17 @@ def test_what_is_nested_deeply_is_one_value_at_last() -> None:
     assert 10 < changed[0].left.path.count("a") < 50
 
 
+def test_what_is_nested_too_deeply_to_be_compared_is_not_the_same() -> None:
+    left: Any = []
+    right: Any = []
+    for _ in range(50_000):
+        left, right = [left], [right]
+    found = compared({"a": left, "b": {"x": left}}, {"a": right, "b": {"x": right}})
+    assert [line.kind for line in found] == ["changed", "changed"]
+    while left:  # or taking it down would be too deep as well
+        left, right = left[0], right[0]
+
+
 def test_what_is_nested_too_deeply_to_be_written_is_no_value_to_look_for() -> None:
     left: Any = []
     for _ in range(50_000):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.views.excerpt import difference, shortened, shown
+from bridge.views.excerpt import difference, printable, shortened, shown
 
 LIMITS = st.integers(1, 200)
 
@@ -46,6 +46,10 @@ def test_no_text_is_longer_than_there_is_room(text: str, limit: int) -> None:
 )
 def test_values_are_json(value: object, text: str) -> None:
     assert shown(value, 99) == text
+
+
+def test_no_line_can_move_the_cursor() -> None:
+    assert printable("a\x1b[2J\x9b\nb\u2028\ud800é") == "a\ufffd[2J\ufffd\ufffdb\ufffd\ufffdé"
 
 
 def test_what_is_nested_too_deeply_is_said_to_be() -> None:

@@ -307,9 +307,7 @@ SOME = pytest.param(5, id="every fifth")
 
 @pytest.mark.parametrize("step", [ALL, SOME])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_what_was_recorded_says_the_same_streamed_and_joined(
-    protocol: Protocol, step: int
-) -> None:
+def test_what_was_recorded_says_the_same_streamed_and_joined(protocol: Protocol, step: int) -> None:
     for recording in records(protocol, "stream")[::step]:
         if not any(name in recording["id"] for name in AT_ODDS):
             joined = whole(recording["response"]["sse"])

@@ -300,6 +300,19 @@ def test_the_text_of_what_happened_to_many_says_to_how_many() -> None:
     assert "+ tools[0].strict (and 8 more): 0" in text(record(bodies=given)).splitlines()
 
 
+def test_what_was_refused_was_not_sent() -> None:
+    request, _ = sections(record(bodies=bodies(client_request=REQUEST), attempts=[]))
+    assert {row.kind for row in request.rows} == {"left"}
+
+
+def test_no_line_of_the_text_can_move_the_cursor() -> None:
+    attempts = [{"upstream": "\x1b", "outcome": "error", "reason": "a\nb"}]
+    given = bodies(client_request={"a\nb": 1, "\x1b[2J": 2})
+    notes = [{"code": "x", "where": "a\nb", "detail": "c\nd"}]
+    shown = text(record(attempts=attempts, bodies=given, notes=notes))
+    assert "\x1b" not in shown and "    ! x: c\ufffdd" in shown.split("\n")
+
+
 def test_a_record_of_nothing_is_told_too() -> None:
     assert text({}).splitlines()[2:] == ["== request: app ->", "  (nothing)"] + [
         "",

@@ -6,21 +6,23 @@ const TABS = [["transcript", "Transcript", transcript], ["attempts", "Attempts",
 
 export async function call(id, tab = "transcript") {
   const told = await get(`api/call/${encodeURIComponent(id)}`);
-  const [, , show] = TABS.find(([name]) => name === tab) ?? TABS[0];
+  const others = [told.replay_of, ...(told.replays ?? [])].filter(Boolean);
+  const tabs = others.length ? [...TABS, ["replays", "Side by side", () => sideBySide(told, others)]] : TABS;
+  const [, , show] = tabs.find(([name]) => name === tab) ?? tabs[0];
   return h("div", {}, about(told),
-    h("div", { class: "tabs", role: "tablist" }, TABS.map(([name, title]) => h("button", {
+    h("div", { class: "tabs", role: "tablist" }, tabs.map(([name, title]) => h("button", {
       type: "button", role: "tab", id: `tab-${name}`, "aria-selected": String(name === tab), "aria-controls": "tab",
-      tabindex: name === tab ? "0" : "-1", onclick: () => go(id, name), onkeydown: (event) => move(event, id, name),
+      tabindex: name === tab ? "0" : "-1", onclick: () => go(id, name), onkeydown: (event) => move(event, id, name, tabs),
     }, title))),
-    h("div", { id: "tab", role: "tabpanel", "aria-labelledby": `tab-${tab}` }, show(told)));
+    h("div", { id: "tab", role: "tabpanel", "aria-labelledby": `tab-${tab}` }, await show(told)));
 }
 
 function go(id, name) {
   location.hash = `#/call/${encodeURIComponent(id)}/${name}`;
 }
 
-function move(event, id, name) {
-  const names = TABS.map(([each]) => each);
+function move(event, id, name, tabs) {
+  const names = tabs.map(([each]) => each);
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (!step) return;
   const next = names[(names.indexOf(name) + step + names.length) % names.length];
@@ -41,7 +43,6 @@ function about(told) {
     ["replay of", told.replay_of ? h("a", { href: `#/call/${encodeURIComponent(told.replay_of)}` }, told.replay_of) : null],
     ["replays", told.replays?.length ? told.replays.map((id) => h("a", { href: `#/call/${encodeURIComponent(id)}` }, id, " ")) : null],
     ["injected", told.injected ? String(told.injected) : null],
-    ["compared", told.compare ? JSON.stringify(told.compare) : null],
     ["shadow", told.shadow ? `${told.shadow.upstream}: ${told.shadow.refused || (told.shadow.notes?.map((note) => note.code).join(", ") || "nothing lost")}` : null],
   ].filter(([, value]) => value !== null);
   return panel("Call", h("dl", {}, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])), notes(told.notes ?? []));
@@ -87,6 +88,21 @@ function block(each) {
     ? h("details", {}, h("summary", {}, `${text.slice(0, 200)}… (${count(text.length)} characters)`), h("pre", {}, text))
     : text ? h("pre", {}, text) : null;
   return h("div", { class: `block ${each.kind}` }, title ? h("h4", {}, title) : null, said);
+}
+
+// --- a call that was sent again
+
+async function sideBySide(told, others) {
+  const found = await Promise.all(others.map((id) => get(`api/call/${encodeURIComponent(id)}`).catch(() => null)));
+  const shown = [told, ...found.filter(Boolean)];
+  const differences = Object.entries(told.compare ?? found.find((each) => each?.compare)?.compare ?? {});
+  return h("div", {},
+    differences.length ? panel("Compared", h("dl", {}, differences.map(([name, value]) =>
+      [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value))]))) : null,
+    h("div", { class: "grid2" }, shown.map((each) => panel(each.attempts?.at(-1)?.upstream ?? "?",
+      h("p", { class: "dim small" }, `${each.model?.used ?? ""}, ${seconds(each.timing?.last)}, ${count(each.usage?.output_tokens)} tokens out `,
+        each === told ? "(this call)" : h("a", { href: `#/call/${encodeURIComponent(each.id)}` }, "open")),
+      each.transcript?.answer ? [each.transcript.answer.turns.map(turn), each.transcript.answer.error || null] : gone()))));
 }
 
 // --- attempts

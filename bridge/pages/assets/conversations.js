@@ -10,7 +10,7 @@ export function callTable(list, caption) {
     list.map((call) => ({ cells: [
       h("a", { href: `#/call/${encodeURIComponent(call.id)}` }, clock(call.started)),
       protocol(call.client),
-      [call.upstream, call.attempts > 1 ? h("span", { class: "pill warn" }, `${call.attempts} attempts`) : null],
+      [call.upstream, call.route === "replay" || call.route === "shadow" ? h("span", { class: "pill" }, call.route) : null, call.attempts > 1 ? h("span", { class: "pill warn" }, `${call.attempts} attempts`) : null],
       call.model.used === call.model.asked ? call.model.asked : `${call.model.asked} → ${call.model.used}`,
       [outcome(call), " ", h("span", { class: "dim small" }, call.stop)],
       count(call.usage.input_tokens), count(call.usage.output_tokens), seconds(call.timing.first_content ?? call.timing.last), money(call.cost),
