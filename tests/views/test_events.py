@@ -148,6 +148,14 @@ def test_what_was_said_twice_is_told_in_its_order() -> None:
     ]
 
 
+def test_what_goes_out_in_another_order_is_told_behind_it() -> None:
+    assert told(rows(record(chat("a", "b"), messages("b", "a")))) == [
+        (None, '"a"', []),
+        (None, '"b"', ["message_start", '"b"']),
+        (None, "[DONE]", ['"a"', "message_stop"]),
+    ]
+
+
 @pytest.mark.parametrize(
     "timeline, clients",
     [
