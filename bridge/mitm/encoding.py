@@ -1,4 +1,4 @@
-"""Content encodings of bodies that are read while they come in."""
+"""Content encodings of bodies: of those that are read while they come in, and of whole ones."""
 
 import zlib
 from collections.abc import Callable
@@ -19,6 +19,20 @@ def decoder(encoding: str) -> Decode | None:
     """
     make = _DECODERS.get(encoding.strip().lower())
     return make() if make else None
+
+
+def decoded(body: bytes, encoding: str) -> bytes:
+    """A whole body as it was before it was encoded, in any number of steps (RFC 9110, section 8.4).
+
+    As it is where that is not what it says: then it is no JSON, and whoever reads it says so.
+    """
+    try:
+        for name in reversed(encoding.split(",")):
+            decode = decoder(name)
+            body = decode(body) if decode else body
+    except ValueError:
+        return body
+    return body
 
 
 def _plain() -> Decode:

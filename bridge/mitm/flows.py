@@ -20,7 +20,7 @@ from ..trace import Trace
 from ..transform import Protocol, detect
 from ..transform.headers import Headers
 from ..watched import Watched
-from .encoding import decoder
+from .encoding import decoded, decoder
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def call_of(flow: http.HTTPFlow, protocol: Protocol) -> Call:
         port=request.port,
         path=request.path,
         headers=tuple(request.headers.items(multi=True)),
-        body=request.get_content(strict=False) or b"",
+        body=decoded(request.raw_content or b"", request.headers.get("content-encoding", "")),
     )
 
 

@@ -10,10 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mitmproxy import ctx, http
-from mitmproxy.addons.clientplayback import ReplayHandler
+from mitmproxy import http
 from mitmproxy.connection import ConnectionState, Server
-from mitmproxy.hooks import UpdateHook
 
 from ..call import Call
 from ..exchange import Exchange
@@ -72,6 +70,7 @@ class Replays:
         if not upstream.api_keys and call.addresses(upstream) and lacks_credential(call):
             name = upstream.name
             raise Unknown(f"the app's own key is not kept, so {name} needs an api_key of its own")
+        sender = playback()
         record: dict[str, Any] | None = of.metadata.get("bridge")
         trial = Trial(of, record, call, upstream, kind)
         flow = _copy(of, call)
@@ -79,8 +78,8 @@ class Replays:
         self._trials[flow.id] = trial
         if record is not None:
             record.setdefault("replays", []).append(flow.id)
-            ctx.master.addons.trigger(UpdateHook([of]))
-        task = asyncio.get_running_loop().create_task(self._drive(flow))
+            sender.show_again(of)
+        task = asyncio.get_running_loop().create_task(self._drive(flow, sender.handler(flow)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return flow
@@ -95,14 +94,13 @@ class Replays:
 
     # --- its life
 
-    async def _drive(self, flow: http.HTTPFlow) -> None:
-        handler = ReplayHandler(flow, ctx.options)
+    async def _drive(self, flow: http.HTTPFlow, handler: Any) -> None:
         running = asyncio.ensure_future(handler.replay())
         try:
             while not running.done():
                 await asyncio.wait({running}, timeout=self._patience(flow))
                 if self._is_lost(flow):
-                    _hang_up(handler)
+                    playback().hang_up(handler)
         finally:
             running.cancel()
             self._trials.pop(flow.id, None)
@@ -150,10 +148,12 @@ class Replays:
         flow.comment = f"{trial} | {flow.comment}"
 
 
-def _hang_up(handler: ReplayHandler) -> None:
-    for transport in list(handler.transports.values()):
-        if transport.handler:
-            transport.handler.cancel("no more patience")
+def playback() -> Any:
+    try:
+        from . import playback
+    except (ImportError, AttributeError):
+        raise Unknown("the bridge does not know how this version of mitmproxy replays") from None
+    return playback
 
 
 def _copy(of: http.HTTPFlow, call: Call) -> http.HTTPFlow:

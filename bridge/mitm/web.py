@@ -6,16 +6,18 @@ must not fill the list of flows; so one request waits until there is news, and l
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Protocol as Interface
 from urllib.parse import parse_qsl
 
 from mitmproxy import ctx, http
-from mitmproxy.tools.web.app import RequestHandler
 
 from ..pages.respond import HEADERS, JSON, Asked, Page, Source, respond
 from ..transform.json_text import dumps
 from .news import News
+
+logger = logging.getLogger(__name__)
 
 HOST = "bridge.local"
 PATH = "/bridge/"
@@ -48,8 +50,14 @@ class Site:
 
     def serve(self) -> None:
         """From mitmweb's own server, if it is mitmweb that runs."""
-        if (app := getattr(ctx.master, "app", None)) is not None:
-            app.add_handlers(r".*", [(r"/bridge(?:/(.*))?", _Handler, {"site": self})])
+        if (app := getattr(ctx.master, "app", None)) is None:
+            return
+        try:
+            from .web_handler import Handler
+        except (ImportError, AttributeError):
+            logger.warning("bridge: this mitmweb is not known; the pages are at http://%s/", HOST)
+            return
+        app.add_handlers(r".*", [(r"/bridge(?:/(.*))?", Handler, {"site": self})])
 
     # --- through the proxy
 
@@ -75,36 +83,3 @@ def forget(flow: http.HTTPFlow) -> None:
     """A page that asks again and again is no traffic to look at. Later: now it would be killed."""
     if (view := ctx.master.addons.get("view")) is not None:
         asyncio.get_running_loop().call_later(AFTERWARDS, view.remove, [flow])
-
-
-class _Handler(RequestHandler):
-    def initialize(self, site: Site) -> None:
-        self._site = site
-
-    def check_xsrf_cookie(self) -> None:
-        """What acts has a header that other sites cannot send, through the proxy too."""
-
-    def auth_fail(self, invalid_password: bool) -> None:
-        self.set_header("content-type", "text/plain")
-        self.write("mitmweb wants its password: open its first page, then this one.")
-
-    async def get(self, path: str | None) -> None:
-        if path is None:  # relative addresses need the slash
-            self.redirect(PATH)
-            return
-        await self._answer(path)
-
-    async def post(self, path: str | None) -> None:
-        await self._answer(path or "")
-
-    async def _answer(self, path: str) -> None:
-        request = self.request
-        query = {name: self.get_query_argument(name) for name in request.query_arguments}
-        headers = {name.lower(): value for name, value in request.headers.get_all()}
-        asked = Asked(request.method or "GET", path, query, headers, request.body)
-        page = await self._site.answer(asked)
-        self.set_status(page.status)
-        for name, value in HEADERS:
-            self.set_header(name, value)
-        self.set_header("content-type", page.type)
-        self.write(page.body)

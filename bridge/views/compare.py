@@ -12,7 +12,8 @@ from typing import Literal
 
 from ..transform.json_text import Json, dump_text
 from .pairs import Match, blocks_matched, tools_matched
-from .places import OF_MESSAGE, Block, Body, Fields, Place, body_of
+from .parts import Block, Fields, Place
+from .places import OF_MESSAGE, Body, body_of
 
 type Kind = Literal["same", "changed", "left", "right"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..transform.json_text import Json, dump_text
-from .places import Block
+from .parts import Block
 
 type Key = Callable[[Block], Hashable]  # the same for two that are the same; None: for none
 

@@ -103,6 +103,9 @@ KEYS = {
 }
 
 
+HOLDERS = ("result", "reasoning")  # kinds that have parts inside
+# Kinds that are always said by one role, whoever says what they stand in.
+ROLES = {"call": "assistant", "reasoning": "assistant", "result": "tool"}
 # Keys that only say what a block is, and where it stands in a stream.
 UNTOLD = {"result": ("type", "role"), "call": ("type", "index")}
 
@@ -123,7 +126,7 @@ def block_of(value: Json, path: str, role: str) -> Block:
         return Block(role, "text", path, value, {"text": Place(path, value)})
     given = str(value.get("type", ""))
     kind = KINDS.get(given, given)
-    return known(value, path, ITEM_ROLES.get(kind, role), kind)
+    return known(value, path, ROLES.get(kind, role), kind)
 
 
 def known(value: Json, path: str, role: str, kind: str) -> Block:
@@ -131,15 +134,17 @@ def known(value: Json, path: str, role: str, kind: str) -> Block:
     if not isinstance(value, dict):
         block.fields["text"] = Place(path, value)
     else:
-        _put_keys(value, path, kind, block.fields)
-        if kind in LATE_TOOLS and "tools" in block.fields:
+        _put_keys(value, path, kind, block.fields, value.get("type"))
+        if kind in LATE_TOOLS and isinstance(value.get("tools"), list):
             _leave_tools(block)
     return block
 
 
-def _put_keys(value: dict[str, Json], path: str, kind: str, fields: Fields) -> None:
+def _put_keys(
+    value: dict[str, Json], path: str, kind: str, fields: Fields, form: Json = None
+) -> None:
     """The keys of a block; those of the object that is named like its type stand for its own."""
-    names, form = KEYS.get(kind, {}), value.get("type")
+    names = KEYS.get(kind, {})
     if "call_id" in value and "id" in value:  # Responses: an item has its own
         names = {**names, "id": "item_id"}
     for key, inner in value.items():
@@ -177,11 +182,22 @@ def _put_arguments(value: Json, path: str, name: str, fields: Fields) -> None:
     put(fields, name, Place(path, value))
 
 
-def _putblocks_in(value: Json, path: str, name: str, fields: Fields) -> None:
+def _put_content(value: Json, path: str, name: str, fields: Fields) -> None:
     """What a tool gave: a text, or parts."""
-    for n, block in enumerate(blocks_in(value, path, "")):
+    for n, block in enumerate(_inside(value, path)):
         for key, place in (block.fields or {"text": Place(block.path, block.value)}).items():
             put(fields, f"{name}.{n}" if key == "text" else f"{name}.{n}.{key}", place)
+
+
+def _inside(value: Json, path: str) -> Iterator[Block]:
+    """The parts in a part. One that could hold parts itself is a value there."""
+    for n, part in enumerate(value if isinstance(value, list) else []):
+        place = Place(f"{path}[{n}]", part)
+        kind = KINDS.get(str(part.get("type"))) if isinstance(part, dict) else None
+        plain = Block("", "text", place.path, part, {"text": place})
+        yield plain if kind in HOLDERS else block_of(part, place.path, "")
+    if not isinstance(value, list):
+        yield from blocks_in(value, path, "")
 
 
 def _put_summary(value: Json, path: str, name: str, fields: Fields) -> None:
@@ -189,7 +205,7 @@ def _put_summary(value: Json, path: str, name: str, fields: Fields) -> None:
     if not isinstance(value, list):
         put(fields, name, Place(path, value))
         return
-    for n, block in enumerate(blocks_in(value, path, "")):
+    for n, block in enumerate(_inside(value, path)):
         place = block.fields.get("text", Place(block.path, block.value))
         put(fields, "text" if n == 0 else f"text.{n}", place)
 
@@ -207,8 +223,6 @@ READERS = {
 # --- tools
 
 PLAIN_TOOLS = ("function", "custom")
-
-
 LATE_TOOLS = ("additional_tools", "tool_search_output")  # items that bring tools
 
 

@@ -7,11 +7,11 @@ table here knows keeps its own name. What only gives a body its form (the type o
 field.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from ..transform.json_text import Json, loads
+from ..transform.json_text import Json
+from .parts import Block, Fields, Place, block_of, blocks_in, known, late_tools, put, tools_in
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ def body_of(value: Json) -> Body:
     for key, inner in value.items():
         if key in TURNS and isinstance(inner, list | str):
             body.blocks += _turns(inner, key, TURNS[key])
-            body.tools += latetools_in(inner, key)
+            body.tools += late_tools(inner, key)
         elif key in TOOLS and isinstance(inner, list):
             body.tools += tools_in(inner, key)
         elif not (key in FORM and isinstance(inner, str)):
@@ -121,8 +121,6 @@ def _flatten_choices(choices: Json, fields: Fields) -> None:
 REASONING = {"reasoning_content": "text", "reasoning": "text", "reasoning_details": "state"}
 SPOKEN = ("role", "content", "type", "tool_calls", *REASONING)  # the others are fields of a message
 OF_MESSAGE = "message."  # begins names of fields that a message has beside what is said
-# Items that stand where a message could, with the role they speak for.
-ITEM_ROLES = {"call": "assistant", "reasoning": "assistant", "result": "tool"}
 
 
 def _turns(value: Json, path: str, role: str) -> Iterator[Block]:
@@ -183,5 +181,3 @@ def _reasoning(message: dict[str, Json], path: str, role: str) -> Iterator[Block
     for key, value in given.items():
         put(block.fields, REASONING[key], Place(f"{path}.{key}", value))
     yield block
-
-

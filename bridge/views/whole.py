@@ -168,6 +168,7 @@ FIRST = (
     "model",
 )  # some servers change them on the way; of all else the last holds
 PART_KEYS = ("text", "summary")
+MAX_DEPTH = 3  # of parts in parts
 
 
 def _join_chat(events: Payloads) -> dict[str, Json]:
@@ -218,23 +219,24 @@ def _grow_message(message: dict[str, Json], delta: dict[str, Json], texts: _Text
             texts.grow(message, key, value)
 
 
-def _add_parts(parts: list[Json], more: list[Json], texts: _Texts) -> None:
+def _add_parts(parts: list[Json], more: list[Json], texts: _Texts, depth: int = 0) -> None:
     """Mistral and OpenRouter stream lists: a part like the last one goes on with its text."""
     for part in more:
         last = _object(parts[-1]) if parts else {}
-        if not isinstance(part, dict) or (part.get("type"), part.get("index")) != (
-            last.get("type"),
-            last.get("index"),
-        ):
+        if not last or not isinstance(part, dict) or _likeness(part) != _likeness(last):
             parts.append(part)
             continue
         for key, value in part.items():
-            if isinstance(value, list):
-                _add_parts(_list(last, key), value, texts)
+            if isinstance(value, list) and depth < MAX_DEPTH:
+                _add_parts(_list(last, key), value, texts, depth + 1)
             elif key in PART_KEYS:
                 texts.grow(last, key, value)
             elif value is not None:
                 last[key] = value
+
+
+def _likeness(part: dict[str, Json]) -> tuple[Json, Json]:
+    return part.get("type"), part.get("index")
 
 
 def _call(calls: list[Json], given: dict[str, Json]) -> dict[str, Json]:
@@ -248,13 +250,19 @@ def _call(calls: list[Json], given: dict[str, Json]) -> dict[str, Json]:
 
 
 def _grow_call(call: dict[str, Json], given: dict[str, Json], texts: _Texts) -> None:
+    """A call of today holds an object with its name and arguments, one of old is that object."""
+    inner = {key: given[key] for key in ("function", "custom") if isinstance(given.get(key), dict)}
+    for key, fields in inner.items():
+        _grow_fields(_inner(call, key), fields, texts)
+    _grow_fields(call, {key: given[key] for key in given if key not in inner}, texts)
+
+
+def _grow_fields(owner: dict[str, Json], given: dict[str, Json], texts: _Texts) -> None:
     for key, value in given.items():
-        if key in ("function", "custom"):
-            _grow_call(_inner(call, key), _object(value), texts)
-        elif key in ("arguments", "input"):
-            texts.grow(call, key, value)
-        elif value or key not in call:
-            call[key] = value
+        if key in ("arguments", "input"):
+            texts.grow(owner, key, value)
+        elif value or key not in owner:
+            owner[key] = value
 
 
 # --- Responses

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from .compare import Line, compared
 from .excerpt import printable, shortened
 from .kept import Kept, read
-from .places import NAMES, TOOLS, TURNS, Place, body_of
+from .parts import Place
+from .places import NAMES, TOOLS, TURNS, body_of
 from .rows import Note, Row, rows_of
 
 type Side = Literal["left", "right"]

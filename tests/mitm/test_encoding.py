@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.net import encoding as codings
 
-from bridge.mitm.encoding import decoder
+from bridge.mitm.encoding import decoded, decoder
 
 CODINGS = ["identity", "gzip", "deflate", "br", "zstd"]
 
@@ -61,3 +61,24 @@ def test_an_empty_first_piece_decides_nothing() -> None:
     decode: Any = decoder("deflate")
     assert decode(b"") == b""
     assert decode(zlib.compress(b"x")) == b"x"
+
+
+PACKED = zlib.compress(b"hello")
+TWICE = codings.encode(codings.encode(b"hello", "gzip"), "zstd")
+
+
+@pytest.mark.parametrize(
+    "body, encoding, expected",
+    [
+        pytest.param(b"hello", "", b"hello", id="none"),
+        pytest.param(codings.encode(b"hello", "zstd"), "ZStd", b"hello", id="in any case"),
+        pytest.param(codings.encode(b"hello", "gzip"), "x-gzip", b"hello", id="its old name"),
+        pytest.param(TWICE, "gzip, zstd", b"hello", id="the last one first"),
+        pytest.param(PACKED, "identity,deflate", b"hello", id="one that changes nothing"),
+        pytest.param(b"hello", "sdch", b"hello", id="one nobody knows"),
+        pytest.param(b"hello", "gzip", b"hello", id="not what it says"),
+        pytest.param(b"", "br", b"", id="nothing"),
+    ],
+)
+def test_whole_bodies(body: bytes, encoding: str, expected: bytes) -> None:
+    assert decoded(body, encoding) == expected

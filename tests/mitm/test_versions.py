@@ -41,14 +41,12 @@ REACHES = {
 # Of what is beside the traffic, and no more than this.
 ELSEWHERE = {
     "bridge.mitm.captured": {"one of mitmproxy's own addons"},
-    "bridge.mitm.replay": {
+    "bridge.mitm.playback": {
         "mitmproxy.addons.clientplayback.ReplayHandler",
         "mitmproxy.hooks.UpdateHook",
     },
-    "bridge.mitm.web": {
-        "mitmproxy.tools.web.app.RequestHandler",
-        "one of mitmproxy's own addons",
-    },
+    "bridge.mitm.web": {"one of mitmproxy's own addons"},
+    "bridge.mitm.web_handler": {"mitmproxy.tools.web.app.RequestHandler"},
 }
 
 

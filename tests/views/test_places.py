@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from bridge.views.places import Block, body_of
+from bridge.views.places import body_of
 from tests.views.odd import VALUES
 
 
@@ -15,19 +15,6 @@ def fields(body: Any) -> dict[str, tuple[str, Any]]:
 
 def blocks(body: Any) -> list[tuple[str, str, str]]:
     return [(block.role, block.kind, block.path) for block in body_of(body).blocks]
-
-
-def told(block: Block) -> dict[str, tuple[str, Any]]:
-    """The fields of a block, by the end of their paths."""
-    return {
-        name: (place.path.removeprefix(block.path).lstrip("."), place.value)
-        for name, place in block.fields.items()
-    }
-
-
-def one(part: Any, role: str = "user") -> Block:
-    (block,) = body_of({"messages": [{"role": role, "content": [part]}]}).blocks
-    return block
 
 
 # --- parameters
@@ -209,138 +196,6 @@ def test_turns_are_blocks_with_a_role(body: Any, found: list[tuple[str, str, str
     assert blocks(body) == found
 
 
-@pytest.mark.parametrize(
-    "part, found",
-    [
-        pytest.param(
-            {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}},
-            {"text": ("text", "a"), "cache": ("cache_control", {"type": "ephemeral"})},
-            id="a text",
-        ),
-        pytest.param(
-            {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}},
-            {"id": ("id", "t"), "name": ("name", "f"), "arguments": ("input", {"a": 1})},
-            id="a call of Messages",
-        ),
-        pytest.param(
-            {
-                "type": "function_call",
-                "call_id": "t",
-                "id": "fc",
-                "name": "f",
-                "arguments": '{"a":1}',
-            },
-            {
-                "id": ("call_id", "t"),
-                "item_id": ("id", "fc"),
-                "name": ("name", "f"),
-                "arguments": ("arguments", {"a": 1}),
-            },
-            id="a call of Responses",
-        ),
-        pytest.param(
-            {"type": "function_call", "arguments": '{"a":'},
-            {"arguments": ("arguments", '{"a":')},
-            id="half a call",
-        ),
-        pytest.param(
-            {"type": "custom_tool_call", "input": "ls"},
-            {"arguments": ("input", "ls")},
-            id="a free text",
-        ),
-        pytest.param(
-            {
-                "type": "tool_result",
-                "tool_use_id": "t",
-                "content": [
-                    {"type": "text", "text": "a", "citations": [1]},
-                    {"type": "image", "source": {"type": "url", "url": "u"}},
-                    {"type": "odd"},
-                    "odd",
-                ],
-            },
-            {
-                "id": ("tool_use_id", "t"),
-                "content.0": ("content[0].text", "a"),
-                "content.0.citations": ("content[0].citations", [1]),
-                "content.1.data": ("content[1].source.url", "u"),
-                "content.2": ("content[2]", {"type": "odd"}),
-                "content.3": ("content[3]", "odd"),
-            },
-            id="a result in parts",
-        ),
-        pytest.param(
-            {"type": "function_call_output", "call_id": "t", "output": "a"},
-            {"id": ("call_id", "t"), "content.0": ("output", "a")},
-            id="a result that is a text",
-        ),
-        pytest.param(
-            {
-                "type": "image",
-                "source": {"type": "base64", "media_type": "image/png", "data": "iVB"},
-            },
-            {"data": ("source", "data:image/png;base64,iVB")},
-            id="an image of Messages",
-        ),
-        pytest.param(
-            {"type": "image_url", "image_url": {"url": "data:x", "detail": "low"}},
-            {"data": ("image_url.url", "data:x"), "detail": ("image_url.detail", "low")},
-            id="an image of Chat",
-        ),
-        pytest.param(
-            {"type": "input_image", "image_url": "data:x"},
-            {"data": ("image_url", "data:x")},
-            id="an image of Responses",
-        ),
-        pytest.param(
-            {
-                "type": "document",
-                "title": "t",
-                "source": {"type": "text", "media_type": "text/plain", "data": "d"},
-            },
-            {
-                "title": ("title", "t"),
-                "data": ("source.data", "d"),
-                "data.media_type": ("source.media_type", "text/plain"),
-            },
-            id="a document that is a text",
-        ),
-        pytest.param(
-            {"type": "document", "source": {"type": "new", "x": 1}},
-            {"data": ("source", {"type": "new", "x": 1})},
-            id="a source nobody knows",
-        ),
-        pytest.param(
-            {"type": "thinking", "thinking": "hm", "signature": "s"},
-            {"text": ("thinking", "hm"), "state": ("signature", "s")},
-            id="reasoning of Messages",
-        ),
-        pytest.param(
-            {
-                "type": "reasoning",
-                "summary": [{"text": "a"}, {"text": "b"}],
-                "content": None,
-                "encrypted_content": "s",
-            },
-            {
-                "text": ("summary[0].text", "a"),
-                "text.1": ("summary[1].text", "b"),
-                "content": ("content", None),
-                "state": ("encrypted_content", "s"),
-            },
-            id="reasoning of Responses",
-        ),
-        pytest.param(
-            {"type": "reasoning", "content": [{"no": 1}]},
-            {"text": ("content[0]", {"no": 1})},
-            id="reasoning without a text",
-        ),
-    ],
-)
-def test_a_field_of_a_block_has_one_name_in_all_protocols(part: Any, found: Any) -> None:
-    assert told(one(part)) == found
-
-
 def test_chat_has_reasoning_beside_what_is_said() -> None:
     details = [{"type": "reasoning.text"}]
     message = {"role": "assistant", "reasoning_content": "hm", "reasoning_details": details}
@@ -360,55 +215,6 @@ def test_what_a_message_has_besides_goes_with_its_first_block() -> None:
 def test_a_call_in_chat_may_be_anything() -> None:
     (block,) = body_of({"messages": [{"role": "assistant", "tool_calls": "odd"}]}).blocks
     assert (block.kind, block.fields["text"].value) == ("call", "odd")
-
-
-# --- tools
-
-
-@pytest.mark.parametrize(
-    "body, found",
-    [
-        pytest.param(
-            {"tools": [{"name": "f", "input_schema": {}}]},
-            [("", "tools[0]", {"name": "f", "parameters": {}})],
-            id="Messages",
-        ),
-        pytest.param(
-            {"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}]},
-            [("", "tools[0]", {"name": "f", "parameters": {}})],
-            id="Chat",
-        ),
-        pytest.param(
-            {"functions": [{"name": "f"}]}, [("", "functions[0]", {"name": "f"})], id="old"
-        ),
-        pytest.param(
-            {"tools": [{"type": "web_search", "filters": 1}]},
-            [("", "tools[0]", {"filters": 1, "type": "web_search"})],
-            id="the vendor's own",
-        ),
-        pytest.param(
-            {"tools": [{"type": "namespace", "name": "n", "tools": [{"name": "f"}]}]},
-            [
-                ("", "tools[0]", {"name": "n", "type": "namespace"}),
-                ("n__", "tools[0].tools[0]", {"name": "f"}),
-            ],
-            id="in a namespace",
-        ),
-        pytest.param(
-            {"input": [{"type": "additional_tools", "tools": [{"name": "f"}]}]},
-            [("", "input[0].tools[0]", {"name": "f"})],
-            id="that come later",
-        ),
-        pytest.param({"input": [{"type": "additional_tools"}]}, [], id="none that come later"),
-        pytest.param(
-            {"input": [{"type": "additional_tools", "tools": 3}]}, [], id="what is no list of them"
-        ),
-        pytest.param({"tools": ["odd"]}, [("", "tools[0]", {"text": "odd"})], id="what is none"),
-    ],
-)
-def test_tools_are_told_by_themselves(body: Any, found: Any) -> None:
-    tools = body_of(body).tools
-    assert [(t.role, t.path, {n: p.value for n, p in t.fields.items()}) for t in tools] == found
 
 
 @given(VALUES)

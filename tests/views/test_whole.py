@@ -238,6 +238,11 @@ USE = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
             id="Chat: reasoning in parts",
         ),
         pytest.param(
+            [chunk({"content": [{"text": "a"}]}), chunk({"content": [{"text": "b"}]})],
+            {"choices": [{"index": 0, "message": {"content": [{"text": "ab"}]}}]},
+            id="Chat: parts without a type",
+        ),
+        pytest.param(
             [{"choices": [{"message": {"content": "all"}, "finish_reason": None}]}],
             {"choices": [{"index": 0, "message": {"content": "all"}, "finish_reason": None}]},
             id="Chat: a message for a delta",

@@ -339,6 +339,51 @@ def test_every_two_texts_have_rows(left: str, right: str, notes: Any, odd: Any) 
     assert attempt_text({"client_request": odd, "client": odd}, left, right)
 
 
+@pytest.mark.parametrize(
+    "before, opening, closing, after",
+    [
+        pytest.param(
+            '{"messages":[{"role":"user","content":',
+            '[{"type":"tool_result","content":',
+            "}]",
+            "}]}",
+            id="results in results",
+        ),
+        pytest.param(
+            '{"input":[', '{"type":"reasoning","summary":[', "]}", "]}", id="reasoning in reasoning"
+        ),
+        pytest.param(
+            '{"messages":[{"role":"user","content":[',
+            '{"type":"file","file":',
+            "}",
+            "]}]}",
+            id="files in files",
+        ),
+        pytest.param('{"tools":[', '{"name":"n","tools":[', "]}", "]}", id="tools in tools"),
+        pytest.param(
+            'data: {"choices":[{"delta":{"content":',
+            '[{"text":',
+            "}]",
+            "}}]}\n\n",
+            id="parts in parts of a stream",
+        ),
+        pytest.param(
+            'data: {"choices":[{"delta":{"tool_calls":[',
+            '{"function":',
+            "}",
+            "]}}]}\n\n",
+            id="calls in calls of a stream",
+        ),
+    ],
+)
+def test_bodies_may_be_as_deep_as_they_like(
+    before: str, opening: str, closing: str, after: str
+) -> None:
+    left = before + opening * 3_000 + "1" + closing * 3_000 + after
+    right = before + opening * 3_000 + "2" + closing * 3_000 + after
+    assert rows(left * 2, right * 2) and {row.kind for row in rows(left, right)} != {"skip"}
+
+
 ALL = pytest.param(1, id="all", marks=pytest.mark.long)
 SOME = pytest.param(50, id="every fiftieth")
 
