@@ -20,18 +20,18 @@ from .health import Answered, Cancelled, ConnectionFailed, Outcome
 from .ledger import Ledger
 from .outgoing import Outgoing, outgoing
 from .repairs import Fit, Repairs
+from .requests import Requests
 from .routing import Choice, Router, Target, is_failure
 from .steps import AGAIN, WAIT, Done, Reply, Say, Step
 from .store import Store
 from .trace import Trace
-from .transform import CODES, Error, TransformError, Translator, encode_refusal
+from .transform import Error, TransformError, Translator, encode_refusal
 from .transform.errors import decode_error
 from .transform.headers import (
     Headers,
     retry_after,
 )
-from .transform.json_text import Json, dumps, loads
-from .upstream import Upstream
+from .transform.json_text import loads
 
 MAX_ROUNDS = 5  # of an upstream that pauses to be continued
 # Seconds of reasoning, or of a call in progress, after which the app gets it: no more failover.
@@ -65,11 +65,11 @@ class Exchange:
 
     `circuit` is told of each attempt at an upstream. `key` seals opaque state, `ledger`
     keeps it for apps that drop it, `store` the answers that apps may name later, `repairs` what
-    upstreams turned out to refuse. `resends` False:
-    there is one attempt and no more, for a driver that cannot try another upstream. `shape` makes
-    of a whole answer what the app asked for, where that is something else. `notes_header`: the app
-    is told the codes of what was lost, as far as they are known with the headers. `remembers`
-    False: for a call that no app made, later calls know nothing of its answer.
+    upstreams turned out to refuse. `resends` False: there is one
+    attempt and no more, for a driver that cannot try another upstream. `shape` makes of a whole
+    answer what the app asked for, where that is something else. `notes_header`: the app is told the
+    codes of what was lost, as far as they are known with the headers. `remembers` False: for a call
+    that no app made, later calls know nothing of its answer.
     """
 
     def __init__(
@@ -93,10 +93,16 @@ class Exchange:
     ) -> None:
         self.call, self.route = call, choice.route
         self._router, self._failover, self._circuit = router, failover, circuit
-        self._key, self._ledger, self._store = key, ledger, store
         self._repairs = repairs or Repairs()
         self._resends, self._shape, self._notes_header = resends, shape, notes_header
-        self._strict = strict if choice.route.strict is None else choice.route.strict
+        self._requests = Requests(
+            call,
+            key=key,
+            ledger=ledger,
+            store=store,
+            strict=strict if choice.route.strict is None else choice.route.strict,
+            remembers=remembers,
+        )
         idle = Translator(call.protocol, call.protocol, now=now)
         self.trace = Trace(call.protocol, now, call.model, idle, choice.route.name)
         self.trace.conversation = call.conversation
@@ -106,8 +112,6 @@ class Exchange:
         self._tried: list[Target] = []
         self._refused: TransformError | None = None
         self._attempt: Attempt | None = None
-        self._told: Json = None  # the request with all that it names, where that is kept
-        self._remembered = not remembers
         self._cure: Fit | None = None  # by which the attempt that failed is to be made again
         self._rounds = 0
         self._held: list[bytes] = []
@@ -150,21 +154,9 @@ class Exchange:
         fit, self._cure = self._cure or self._repairs.fit(upstream, self.call), None
         self._held, self._rounds = [], 0
         self.trace.upstream = upstream
-        self.trace.translator = Translator(
-            self.call.protocol,
-            upstream.protocol,
-            upstream.model_for(self.call.model),
-            fit.made(),
-            upstream_id=fit.owner(upstream),
-            key=self._key,
-            now=now,
-            ledger=self._ledger.at(now) if self._ledger else None,
-            own_host=self.call.addresses(upstream),
-            notes=fit.notes,
-        )
+        self.trace.translator = self._requests.translator(upstream, fit, now)
         try:
-            body = self._request(upstream, now)
-            self._refuse_losses(target)
+            body = self._requests.body(self.translator, target, now)
         except TransformError as error:
             self.trace.begin(target.label, now)
             self.trace.close("refused", now, str(error))
@@ -173,23 +165,6 @@ class Exchange:
             self._refused = self._refused or error
             return None
         return self._begin(target, body, fit, now)
-
-    def _request(self, upstream: Upstream, now: float) -> bytes:
-        """The request as the app sent it, with all in it that it only named, if that is here."""
-        call = self.call
-        if self._store is None or call.protocol != "openai_responses":
-            return self.translator.request(call.body, call.parsed)
-        if upstream.protocol == call.protocol and not self._store.has_named(call.parsed, now):
-            return self.translator.request(call.body, call.parsed)  # it keeps its own
-        self._told = told = self._store.expand(call.parsed, now)
-        body = call.body if told is call.parsed else dumps(told)
-        asked = {**call.parsed, "store": self._keeps} if isinstance(told, dict) else None
-        return self.translator.request(body, told, asked)
-
-    @property
-    def _keeps(self) -> bool:
-        """Whether the app may name the answer later, as it may where it does not say."""
-        return self._told is not None and self.call.parsed.get("store") is not False
 
     def _begin(self, target: Target, body: bytes, fit: Fit, now: float) -> Outgoing:
         self._rounds += 1
@@ -211,13 +186,6 @@ class Exchange:
         self.trace.close("busy", now, message)
         error = Error("overloaded", message, 529)
         self.failed.append(Failed(target.label, None, error, 0, [], b"", None))
-
-    def _refuse_losses(self, target: Target) -> None:
-        own = target.upstream.strict
-        strict = self._strict if own is None else own
-        for code, where, detail in self.translator.notes if strict else ():
-            if CODES[code] == "lost":
-                raise TransformError(where, f"strict: {detail or 'content would be lost'}", code)
 
     # --- the answer
 
@@ -382,16 +350,8 @@ class Exchange:
                 self._repairs.learn(attempt.fit, attempt.target.upstream, self.call)
 
     def _remember(self, now: float) -> None:
-        """Before the app has all of an answer, for its next request may come at once."""
-        if self._remembered:
-            return
-        self._remembered = True
-        attempt, translator = self._under_way, self.translator
-        if self._ledger is not None:
-            owner = attempt.fit.owner(attempt.target.upstream)
-            self._ledger.record(translator.turn, translator.states, owner, now)
-        if self._store is not None and self._keeps and (answer := translator.told()) is not None:
-            self._store.record(answer, self._told.get("input"), now)
+        attempt = self._under_way
+        self._requests.remember(self.translator, attempt.fit.owner(attempt.target.upstream), now)
 
     def _tell(self, outcome: Outcome, now: float) -> None:
         attempt = self._under_way

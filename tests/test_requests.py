@@ -1,0 +1,120 @@
+"""What each upstream is sent for a call, and what later calls know of its answer."""
+
+import json
+from typing import Any
+
+import pytest
+
+from bridge.bounded import Bounds
+from bridge.call import Call
+from bridge.config import parse
+from bridge.ledger import Ledger
+from bridge.repairs import Fit
+from bridge.requests import Requests
+from bridge.store import Store
+from bridge.transform import TransformError, Translator
+from bridge.upstream import Target, Upstream
+
+CONFIG = """
+upstreams:
+  chat: {protocol: openai_chat, url: https://chat.example/v1, models: {"m*": gpt}}
+  kind: {protocol: openai_chat, url: https://chat.example/v1, strict: false}
+  hard: {protocol: openai_chat, url: https://chat.example/v1, strict: true}
+  own: {protocol: openai_responses, url: https://own.example/v1}
+"""
+UPSTREAMS = parse(CONFIG, "c", {}).upstreams
+BOUNDS = Bounds(1 << 20, 60)
+ANSWER = {
+    "id": "chatcmpl-1",
+    "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "yes"}}],
+}
+
+
+def requests(body: Any, protocol: Any = "openai_responses", **more: Any) -> Requests:
+    call = Call(protocol, "https", "app.example", 443, "/v1/x", (), json.dumps(body).encode())
+    usual = {"key": b"k", "ledger": None, "store": None, "strict": False, "remembers": True}
+    return Requests(call, **{**usual, **more})
+
+
+def made(of: Requests, name: str = "chat") -> tuple[Translator, Any]:
+    upstream: Upstream = UPSTREAMS[name]
+    translator = of.translator(upstream, Fit(upstream.profile), 1.0)
+    return translator, json.loads(of.body(translator, Target(upstream), 1.0))
+
+
+def test_a_request_has_the_upstream_s_model() -> None:
+    assert made(requests({"model": "mini", "input": "hi"}))[1]["model"] == "gpt"
+
+
+LOSING = {"model": "m", "max_tokens": 5, "stop_sequences": list("abcde")}
+
+
+@pytest.mark.parametrize(
+    "upstream, strict, refused",
+    [
+        ("chat", False, False),
+        ("chat", True, True),
+        ("kind", True, False),
+        ("hard", False, True),
+    ],
+)
+def test_content_is_not_lost_against_the_will_of_who_is_nearest(
+    upstream: str, strict: bool, refused: bool
+) -> None:
+    body = {**LOSING, "messages": [{"role": "user", "content": "hi"}]}
+    of = requests(body, "anthropic_messages", strict=strict)
+    if not refused:
+        assert made(of, upstream)[1]["stop"] == list("abcd")
+        return
+    with pytest.raises(TransformError) as caught:
+        made(of, upstream)
+    assert caught.value.code == "stop_truncated" and "strict" in caught.value.problem
+
+
+def answered(of: Requests) -> None:
+    translator, _ = made(of)
+    translator.response(json.dumps(ANSWER).encode())
+    of.remember(translator, "chat", 2.0)
+
+
+def test_an_answer_can_be_named_and_is_put_in_where_nobody_else_knows_it() -> None:
+    store = Store(BOUNDS)
+    answered(requests({"model": "m", "input": "hi"}, store=store))
+    later = {"model": "m", "input": "and?", "previous_response_id": "resp_1"}
+    _, sent = made(requests(later, store=store))
+    assert [m["content"] for m in sent["messages"]] == ["hi", "yes", "and?"]
+    _, own = made(requests(later, store=store), "own")
+    assert "previous_response_id" not in own and len(own["input"]) == 3
+    unknown = {"model": "m", "input": "hi", "previous_response_id": "resp_own"}
+    assert made(requests({"model": "m", "input": "hi"}, store=store), "own")[1]["input"] == "hi"
+    with pytest.raises(TransformError, match="resp_own"):
+        made(requests(unknown, store=store))
+
+
+@pytest.mark.parametrize(
+    "body, more",
+    [
+        pytest.param({"store": False}, {}, id="the app does not want it"),
+        pytest.param({}, {"remembers": False}, id="no app made the call"),
+    ],
+)
+def test_what_is_not_kept(body: Any, more: Any) -> None:
+    store = Store(BOUNDS)
+    answered(requests({"model": "m", "input": "hi", **body}, store=store, **more))
+    assert not store.knows("resp_1", 3.0)
+
+
+def test_an_answer_is_remembered_once() -> None:
+    class Counting(Ledger):
+        told = 0
+
+        def record(self, *about: Any) -> None:
+            self.told += 1
+
+    ledger = Counting(BOUNDS)
+    of = requests({"model": "m", "input": "hi"}, ledger=ledger)
+    translator, _ = made(of)
+    translator.response(json.dumps(ANSWER).encode())
+    for _ in range(2):
+        of.remember(translator, "chat", 2.0)
+    assert ledger.told == 1
