@@ -106,6 +106,7 @@ class Desk:
             if choice is not None:
                 first = choice.upstreams[0]
                 own = call.addresses(first) and first.protocol in _protocols(side)
+                own = own and side.kind != "socket"  # in which no call could be seen
                 return None if own else choice
         return None
 
@@ -209,6 +210,9 @@ class Desk:
             return None
         return refused(side, endpoints.unknown(side))
 
+    def socket(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+        return refused(side, endpoints.NO_SOCKET)
+
     # --- compaction
 
     def compact(self, call: Call, choice: Choice, now: float) -> Outgoing | Summary:
@@ -272,4 +276,5 @@ ANSWERS: dict[str, _Answer] = {
     "input_items": Desk.unknown,
     "delete": Desk.unknown,
     "cancel": Desk.unknown,
+    "socket": Desk.socket,
 }

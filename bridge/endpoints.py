@@ -18,7 +18,7 @@ from .transform.json_text import Json
 from .upstream import Upstream
 
 type Kind = Literal[
-    "models", "model", "count", "compact", "response", "delete", "cancel", "input_items"
+    "models", "model", "count", "compact", "response", "delete", "cancel", "input_items", "socket"
 ]
 
 # method, end of the path, what it is, whose dialect; None: the headers tell
@@ -32,6 +32,7 @@ SIDES: tuple[tuple[str, str, Kind, Protocol | None], ...] = (
     ("DELETE", "/responses/ID", "delete", "openai_responses"),
     ("POST", "/responses/ID/cancel", "cancel", "openai_responses"),
     ("GET", "/responses/ID/input_items", "input_items", "openai_responses"),
+    ("GET", "/responses", "socket", "openai_responses"),
 )
 PATTERNS = tuple(
     (method, re.compile(f"(?:/.*)?{end.replace('ID', '(?P<id>[^/]+)')}"), kind, dialect)
@@ -64,6 +65,9 @@ def _dialect(headers: Iterable[tuple[str, str]]) -> Protocol:
     anthropic = any(name.lower() == "anthropic-version" for name, _ in headers)
     return "anthropic_messages" if anthropic else "openai_chat"
 
+
+# What makes an app that opens a WebSocket first, as Codex does, go on with HTTP at once.
+NO_SOCKET = Error("invalid_request", "bridge: there is no WebSocket here; use HTTP", 426)
 
 # --- models
 

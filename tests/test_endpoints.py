@@ -87,7 +87,6 @@ def test_other_endpoints_have_their_own_dialect_whatever_the_headers_tell() -> N
         ("POST", "/v1/messages"),
         ("POST", "/v1/chat/completions"),
         ("POST", "/v1/responses"),
-        ("GET", "/v1/responses"),  # a WebSocket
         ("GET", "/v1/chat/completions/chatcmpl-1"),
         ("POST", "/v1/messages/batches"),
         ("GET", "/v1/messages/batches/msgbatch_1/results"),

@@ -232,6 +232,32 @@ def test_trap_12_an_error_is_the_one_that_happened_and_says_whose_it_is(
     assert ours.json()["error"]["message"].startswith("bridge: dead-chat did not answer: ")
 
 
+SOCKET = {
+    "connection": "upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
+@pytest.mark.parametrize("routed", [True, False], ids=["routed", "on its own way"])
+def test_trap_54_a_websocket_is_refused_where_its_calls_would_be_routed(
+    sim: Simulator, start_proxy: Start, routed: bool
+) -> None:
+    """Codex opens one first, and at a 426 goes on with HTTP; elsewhere the host is to answer."""
+    given = config(sim, "a-messages")
+    given["routes"][0]["match"] = {"protocol": "openai_responses" if routed else "openai_chat"}
+    given["intercept"] = {"hosts": ["127.0.0.1"]}
+    proxy = start_proxy(given)
+    with httpx2.Client(proxy=proxy.url, trust_env=False, timeout=20) as client:
+        answer = client.get(f"{sim.url}/v1/responses", headers=SOCKET)
+        call = client.post(f"{sim.url}/v1/responses", json={"model": "m", "input": "[[text:well]]"})
+    assert answer.status_code == 426
+    assert ("bridge" in answer.json()["error"]["message"]) is routed
+    assert [sent.method for sent in sim.requests()] == (["POST"] if routed else ["GET", "POST"])
+    assert call.status_code == 200 and ("a-messages" in sim.requests()[-1].path) is routed
+
+
 # --- what there is to look at
 
 
