@@ -17,6 +17,7 @@ from .health import GENERATE, Health, Outcome, Probe, Transition, Use
 from .outcomes import is_failure, went_wrong
 from .preference import Preference
 from .settings import Config, Match, Route, Shadow
+from .transform.json_text import Json, dumps
 from .upstream import Target, Upstream, glob
 
 __all__ = ["Change", "Choice", "Facts", "Moved", "Router", "Target", "is_failure", "matches"]
@@ -31,6 +32,9 @@ class Facts:
     host: str = ""
     path: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    body: Json = None  # as parsed
+    side: bool = False  # a title, a commit message: no part of the conversation
+    agent: bool = False  # of a sub-agent
     thinking: bool = False
     tokens: int = 0  # estimated, of the whole request
     has: frozenset[str] = frozenset()
@@ -277,8 +281,9 @@ class Router:
 
     def _health_of(self, upstream: Upstream) -> Health | None:
         """None where a reload changed or removed it: what was sent there tells nothing any more."""
-        known = self.upstreams.get(upstream.name) == upstream
-        return self._health[upstream.name] if known else None
+        known = self.upstreams.get(upstream.name)
+        same = known is upstream or known == upstream  # the first is quick
+        return self._health[upstream.name] if same else None
 
     def _known(self, upstream: Upstream) -> Health:
         """As `_health_of`; nothing bad is known of one that a call from before a reload has."""
@@ -322,13 +327,29 @@ def matches(match: Match, facts: Facts) -> bool:
         and (match.model is None or glob(match.model, facts.model))
         and (match.host is None or glob(match.host, facts.host.lower()))
         and (match.path is None or glob(match.path, facts.path.partition("?")[0]))
-        and all(_has_header(facts, name, pattern) for name, pattern in match.header)
+        and all(_fits(pattern, facts.headers.get(name)) for name, pattern in match.header)
+        and all(_fits(pattern, _field(facts.body, path)) for path, pattern in match.field)
+        and (match.app is None or _fits(match.app, facts.headers.get("user-agent")))
+        and match.side in (None, facts.side)
+        and match.agent in (None, facts.agent)
         and match.thinking in (None, facts.thinking)
         and (match.tokens_over is None or facts.tokens > match.tokens_over)
         and match.has <= facts.has
     )
 
 
-def _has_header(facts: Facts, name: str, pattern: str) -> bool:
-    value = facts.headers.get(name)
+def _fits(pattern: str, value: str | None) -> bool:
+    """What is not there fits nothing, not even *."""
     return value is not None and glob(pattern, value)
+
+
+def _field(body: Json, path: str) -> str | None:
+    """What stands at a path such as metadata.user_id or messages.0.role, all but text as JSON."""
+    for key in path.split("."):
+        if isinstance(body, list) and key.isdecimal() and int(key) < len(body):
+            body = body[int(key)]
+        elif isinstance(body, dict) and key in body:
+            body = body[key]
+        else:
+            return None
+    return body if isinstance(body, str) else dumps(body).decode()
