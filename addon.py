@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # `bridge` lies beside this file, wherever mitmproxy was started
 
-from mitmproxy import connection, ctx, exceptions, http  # noqa: E402
+from mitmproxy import connection, ctx, exceptions, http, tls  # noqa: E402
 from mitmproxy.addonmanager import Loader  # noqa: E402
 from mitmproxy.proxy.layer import NextLayer  # noqa: E402
 
@@ -39,7 +39,7 @@ class Bridge:
         self.watched: dict[str, Watched] = {}
         self.started = False
         make = versions.resending()
-        self.resending = make(self._is_ours, self._driven, self._masks, clock) if make else None
+        self.resending = make(self._is_ours, self._driven, self._hides, clock) if make else None
         self.injections = Injections(clock, drives=bool(make))
         self.origins = Origins()
         self.replays = Replays(self.exchanges.get, clock)
@@ -96,6 +96,12 @@ class Bridge:
         if self.resending:
             self.resending.use_in(nextlayer)
 
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        intercept = self.runtime and self.runtime.config.intercept
+        to_us = data.client_hello.sni == web.HOST
+        if intercept and intercept.only and not to_us:
+            data.ignore_connection = flows.is_tunnelled(data, intercept.covers)
+
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self._is_ours(flow):
             flow.request.stream = False  # to be translated, a body has to be whole
@@ -115,6 +121,7 @@ class Bridge:
             await self._beside(flow, self.runtime)
             return
         call = flows.call_of(flow, protocol)
+        self.origins.keep(flow, call)
         fault = self.injections.take(flow)
         if fault and self.injections.answered(flow, call, fault):
             return
@@ -142,6 +149,7 @@ class Bridge:
         if side is None:
             return
         call = flows.call_of(flow, side.dialect)
+        self.origins.keep(flow, call)
         match runtime.beside(side, call, clock(), resends=bool(self.resending)):
             case Reply() as reply:
                 flow.response = flows.response(reply, flow)
@@ -179,7 +187,7 @@ class Bridge:
         status, headers = flow.response.status_code, flows.headers_of(flow.response)
         if watched:
             streams = watched.answered(status, headers, clock())
-            if streams or self._masks():
+            if streams or self._hides(flow):
                 flow.response.stream = flows.Watcher(flow, watched, clock, streams=streams)
         elif exchange and not exchange.trace.over:
             if exchange.answered(status, headers, clock()):
@@ -198,7 +206,6 @@ class Bridge:
             if not exchange.trace.over:
                 flows.reply_whole(flow, exchange, clock())
             flows.show(flow, exchange.trace)
-            flows.hide_credential(flow, exchange)
             self._tell_losses(exchange)
         elif aside := self.asides.pop(flow.id, None):
             flows.end_aside(flow, aside, clock())
@@ -213,17 +220,18 @@ class Bridge:
             opened.broke(str(flow.error), clock(), cancelled=flows.client_is_gone(flow))
             flows.show(flow, opened.trace)
         if isinstance(opened, Exchange):
-            flows.hide_credential(flow, opened)
             self._tell_losses(opened)
         self._told(flow)
 
     def _told(self, flow: http.HTTPFlow) -> None:
-        """To whoever adds something to the record of a flow that is over."""
+        """To whoever adds something to the record of a flow that is over, or takes it out."""
+        sent = bool(self.resending or self.replays.trial(flow) or _streamed(flow))
         self.injections.end(flow)
         self.replays.end(flow)
         self.shadows.end(flow)
-        if self._masks():
-            masked.mask_flow(flow)
+        self.origins.hide(flow, answer=sent)
+        if self._masks() and self.origins.knows(flow):
+            masked.mask_flow(flow, answer=sent)
         if self.runtime and (record := flow.metadata.get("bridge")):
             self.runtime.ended(flow.id, record)
 
@@ -242,12 +250,20 @@ class Bridge:
         covers = self.runtime.config.intercept.covers
         return (flows.protocol_of(flow, covers) or flows.side_of(flow, covers)) is not None
 
+    def _hides(self, flow: http.HTTPFlow) -> bool:
+        """Whether something is to be taken out of its bodies."""
+        return self._masks() or self.origins.has_credentials(flow)
+
     def _masks(self) -> bool:
         return self.runtime is not None and self.runtime.config.mask
 
     def _driven(self, flow: http.HTTPFlow) -> Driven | None:
         injected = self.injections.of(flow)
         return injected or self.exchanges.get(flow.id) or self.asides.get(flow.id)
+
+
+def _streamed(flow: http.HTTPFlow) -> bool:
+    return flow.response is not None and bool(flow.response.stream)
 
 
 class Last:

@@ -135,13 +135,15 @@ class Desk:
         return _reply(endpoints.models(choice.route.upstreams, side.dialect))
 
     def model(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
-        def found(told: Json) -> Reply:
-            known = next((model for model in told["data"] if model["id"] == side.id), None)
+        def told(known: Json) -> Reply:
             return refused(side, endpoints.unknown(side)) if known is None else _reply(known)
 
+        def listed(told_of: Json) -> Reply:
+            return told(next((model for model in told_of["data"] if model["id"] == side.id), None))
+
         if not endpoints.maps_models(choice.route.upstreams):
-            return self._listed(call, choice, now, found, side.dialect)
-        return found(endpoints.models(choice.route.upstreams, side.dialect))
+            return self._listed(call, choice, now, listed, side.dialect)
+        return told(endpoints.model(choice.route.upstreams, side.id, side.dialect))
 
     def _listed(
         self,
@@ -180,7 +182,12 @@ class Desk:
         if path is None:
             return read(None)
         translator = self._translator(call, upstream, now)
-        told = loads(translator.request(dumps(asked), asked))
+        try:
+            told = loads(translator.request(dumps(asked), asked))
+        except TransformError as error:
+            if not error.code:
+                raise
+            return read(None)  # it cannot be said there, and has a length all the same
         body = dumps(endpoints.count_request(upstream.protocol, told))
         sent = outgoing(call, Target(upstream), path, body, translator.betas)
         return Aside(sent, read, now, self.patience)
@@ -220,7 +227,7 @@ class Desk:
         if call.fault is not None:
             raise call.fault
         told, upstream = self._expanded(call, now), choice.upstreams[0]
-        if upstream.protocol == call.protocol:
+        if upstream.protocol == call.protocol and upstream.profile.vendor_fields:
             translator = self._translator(call, upstream, now)
             sent = translator.request(dumps(told), told)
             return outgoing(call, Target(upstream), endpoints.COMPACT, sent)

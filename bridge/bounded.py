@@ -5,7 +5,7 @@ Values are bytes, so that their size is known. `now` is any clock in seconds tha
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 OVERHEAD = 300  # bytes of memory for an entry beside its value
 
@@ -30,7 +30,8 @@ class _Entry:
 
 
 class Bounded:
-    """A value is found by any of its keys; a key that is used again finds the newer value."""
+    """A value is found by any of its keys; a key that is used again finds the newer value, and the
+    older one is found by its other keys."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
@@ -48,7 +49,7 @@ class Bounded:
         if entry.size > self.bounds.max_bytes:
             return False
         for key in entry.keys:
-            self.discard(key)
+            self._let_go(key)
         number, self._next = self._next, self._next + 1
         self._entries[number] = entry
         self._numbers.update(dict.fromkeys(entry.keys, number))
@@ -82,6 +83,19 @@ class Bounded:
             if now - entry.made <= self.bounds.max_age:
                 return
             self._remove(number)
+
+    def _let_go(self, key: bytes) -> None:
+        """What was found by `key` is not any more; without another key it is gone."""
+        number = self._numbers.pop(key, None)
+        if number is None:
+            return
+        old = self._entries[number]
+        left = replace(old, keys=tuple(k for k in old.keys if k != key))
+        self.size -= old.size - (left.size if left.keys else 0)
+        if left.keys:
+            self._entries[number] = left
+        else:
+            del self._entries[number]
 
     def _remove(self, number: int) -> None:
         entry = self._entries.pop(number)

@@ -1,13 +1,17 @@
 """An app's LLM call as it came in, and what routes may ask about it."""
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from urllib.parse import unquote
 
+from .credentials import Credentials, credentials_in
 from .routing import Facts
 from .transform import Protocol, TransformError, traits
 from .transform.json_text import Json, dumps, loads
-from .upstream import Upstream
+from .upstream import Upstream, glob
 
 # Where agents say which session a call belongs to, the narrowest first.
 SESSION_HEADERS = (
@@ -19,7 +23,18 @@ SESSION_HEADERS = (
     "x-session-affinity",
 )
 SESSION_FIELDS = ("prompt_cache_key", "conversation")
+# What agents say of a call that is not the conversation's own, by header and value.
+AGENT_HEADERS = (
+    ("x-claude-code-agent-id", "*"),
+    ("x-claude-code-request-class", "subagent"),
+    ("x-claude-code-request-class", "workflow"),
+    ("x-openai-subagent", "*"),  # Codex
+    ("x-codex-parent-thread-id", "*"),
+    ("x-parent-session-id", "*"),  # opencode
+)
+SIDE_HEADERS = (("x-claude-code-request-class", "auxiliary"),)
 OPENING = 4_000  # characters that tell one conversation from another
+READ_FOR = frozenset({"thinking", "has", "side"})  # conditions that need the body understood
 BYTES_PER_TOKEN = 3.5  # for the estimate that `tokens_over` goes by
 
 
@@ -63,6 +78,11 @@ class Call:
         return value if isinstance(value, str) else ""
 
     @cached_property
+    def credentials(self) -> Credentials:
+        """For other servers than its vendor's, in its body."""
+        return credentials_in(self.parsed)
+
+    @cached_property
     def wants_stream(self) -> bool:
         return isinstance(self.parsed, dict) and self.parsed.get("stream") is True
 
@@ -82,17 +102,45 @@ class Call:
 
     def facts(self, asks: frozenset[str]) -> Facts:
         """What the conditions in `asks` need to know."""
-        found = traits(self.protocol, self.parsed) if asks & {"thinking", "has"} else None
+        found = traits(self.protocol, self.parsed) if asks & READ_FOR else None
+        headers = {name.lower(): value for name, value in self.headers}
         return Facts(
             protocol=self.protocol,
             model=self.model,
             host=self.host,
             path=self.path,
-            headers={name.lower(): value for name, value in self.headers},
+            headers=headers,
+            body=self.parsed,
+            side=_says(headers, SIDE_HEADERS) or bool(found and found.side),
+            agent=_says(headers, AGENT_HEADERS),
             thinking=bool(found and found.thinking),
             tokens=int(len(self.body) / BYTES_PER_TOKEN),
             has=frozenset(name for name in ("images", "tools") if found and getattr(found, name)),
         )
+
+
+def deployment(path: str) -> str | None:
+    """The model that a path of Azure's names: /openai/deployments/gpt-6/chat/completions."""
+    found = re.search(r"/openai/deployments/([^/?]+)/", path)
+    return unquote(found[1]) if found else None
+
+
+def with_model(body: bytes, path: str) -> bytes:
+    """The body with the model of its path, if it names none itself: everybody reads it there."""
+    model, inside = deployment(path), body.strip()
+    if model is None or not inside.startswith(b"{"):
+        return body
+    try:
+        given = loads(body)
+    except ValueError:
+        return body
+    if "model" in given:
+        return body
+    return b'{"model":' + dumps(model) + (b"," if given else b"") + inside[1:]
+
+
+def _says(headers: Mapping[str, str], known: Iterable[tuple[str, str]]) -> bool:
+    return any(glob(value, headers[name]) for name, value in known if headers.get(name))
 
 
 def _first_words(body: Json) -> Json:

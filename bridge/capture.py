@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from .cases import KEY, Answer, Case, Memory, Result, Setup, differences, digest, run
+from .credentials import credentials_in, hide
 from .scrub import scrub
 from .transform import Native, Profile, Protocol
 from .transform.envelope import MARK, seal, unseal
@@ -22,6 +23,7 @@ from .transform.translator import CODECS
 from .transform.turn import Ledger, said
 
 ENVELOPE = re.compile(MARK + r"\.[\w-]+\.[\w-]+")
+STORED = "openai_responses"  # the protocol in which an app can name an answer
 UNSENT = ("refused", "busy")  # outcomes of an attempt
 # Noted of what was known before, not by the translation.
 OUTSIDE = ("request_repaired",)
@@ -34,12 +36,13 @@ class NoCase(ValueError):
 @dataclass(frozen=True)
 class Known:
     """What the record does not say: how requests for the upstream are made, with which `key` state
-    was sealed, and which `credentials` were about."""
+    was sealed, whether answers are kept for apps (`stores`), and which `credentials` were about."""
 
     profile: Profile
     upstream_id: str
     own_host: bool
     key: bytes
+    stores: bool = False
     ledger: Ledger | None = None
     request_id: str | None = None
     credentials: tuple[str, ...] = ()
@@ -49,7 +52,7 @@ def case_of(
     name: str, record: Mapping[str, Any], request: bytes, known: Known, summary: str = ""
 ) -> Case:
     """Of the last attempt of a call with this record; `request` is what the app sent."""
-    captured = _captured(name, record, request, known, summary)
+    captured = _captured(name, record, _as_recorded(request), known, summary)
     asked = _Asked(known.ledger) if known.ledger else None
     made = run(captured, known.key, asked)
     differs = tuple(differences(_got(record, made), _quiet(captured.client, made)))
@@ -57,6 +60,17 @@ def case_of(
     case = replace(case, expected=run(case))
     _refuse_credentials(case, known)
     return _with_flags_that_matter(case)
+
+
+def _as_recorded(request: bytes) -> bytes:
+    """Without the credentials that the bodies of the record do not have either."""
+    try:
+        credentials = credentials_in(loads(request))
+    except ValueError:
+        return request
+    return (
+        hide(request.decode("utf-8", "replace"), credentials).encode() if credentials else request
+    )
 
 
 def _captured(
@@ -70,6 +84,7 @@ def _captured(
         upstream_id=known.upstream_id,
         own_host=known.own_host or passed,
         exact=passed,
+        stores=known.stores and record["client"] == STORED and record["upstream"] != STORED,
         now=record["started"] + last.get("started", 0.0),
         profile={} if passed else _flags(known.profile),
     )

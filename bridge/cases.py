@@ -9,7 +9,9 @@ made of both. `bridge.export` writes them; with this file beside them pytest run
 
     from bridge.cases import Case, check, load
 
-    @pytest.mark.parametrize("case", map(load, Path(__file__).parent.glob("*.json")), ids=str)
+    CASES = [load(path) for path in Path(__file__).parent.glob("*.json")]
+
+    @pytest.mark.parametrize("case", CASES, ids=str)
     def test_case(case: Case) -> None:
         check(case)
 
@@ -70,12 +72,14 @@ def digest(state: str) -> str:
 @dataclass(frozen=True)
 class Setup:
     """How the translator is made. `profile` has the flags that matter, as a configuration has them;
-    `exact`: the call passed to the app's own host as it was."""
+    `exact`: the call passed to the app's own host as it was; `stores`: the app may name the answer
+    later, and is told so."""
 
     model: str | None = None
     upstream_id: str = ""
     own_host: bool = False
     exact: bool = False
+    stores: bool = False
     now: float = 0.0
     profile: dict[str, Any] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
@@ -151,7 +155,7 @@ def run(case: Case, key: bytes = KEY, memory: Any = None) -> Result:
         own_host=setup.own_host,
     )
     try:
-        sent = translator.request(case.request)
+        sent = translator.request(case.request, asked=_asked(case))
     except TransformError as error:
         status, body = encode_refusal(case.client, error)
         return Result(None, str(error), status, body, notes=_noted(translator))
@@ -166,6 +170,17 @@ def run(case: Case, key: bytes = KEY, memory: Any = None) -> Result:
         {name: count for name, count in usage.items() if count is not None},
         _noted(translator),
     )
+
+
+def _asked(case: Case) -> Json:
+    """What an answer repeats of the request; None: what stands there."""
+    try:
+        request = loads(case.request) if case.setup.stores else None
+    except ValueError:
+        return None
+    if not isinstance(request, dict):
+        return None
+    return {**request, "store": request.get("store") is not False}
 
 
 def _noted(translator: Translator) -> list[dict[str, str]]:

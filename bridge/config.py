@@ -8,6 +8,7 @@ left out, with a warning, and so is every mention of it in the routes.
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -34,6 +35,7 @@ from .document import (
 )
 from .history.prices import Price, Prices
 from .settings import (
+    WELL_KNOWN_HOSTS,
     Config,
     Failover,
     HealthCheck,
@@ -79,7 +81,7 @@ def parse(source: str, name: str, env: Mapping[str, str]) -> Config:
     if value is None:
         raise ConfigError([f"{name}: is empty; it needs upstreams and routes"])
     top = open_section(report, "", value, TOP)
-    intercept = _intercept(top.section("intercept", ("hosts",)))
+    intercept = _intercept(top.section("intercept", ("hosts", *INTERCEPT)))
     upstreams, disabled = _upstreams(top.section("upstreams", None))
     routes, dropped = _routes(top, upstreams)
     config = Config(
@@ -200,11 +202,16 @@ HEALTH_CHECK: dict[str, Reader[Any]] = {
     "timeout": positive_duration,
     "path": _path,
 }
+INTERCEPT: dict[str, Reader[Any]] = {"only": boolean}
+WELL_KNOWN = "well-known"  # among the hosts it stands for the vendors'
 MATCH: dict[str, Reader[Any]] = {
     "protocol": one_of(PROTOCOLS),
     "model": text,
     "host": _host,
     "path": text,
+    "app": text,
+    "side": boolean,
+    "agent": boolean,
     "thinking": boolean,
     "tokens_over": whole_number(0),
 }
@@ -244,8 +251,12 @@ TOP = (
 
 
 def _intercept(section: Section) -> Intercept:
-    hosts = section.each("hosts", _host)
-    return Intercept(hosts) if section.has("hosts") else Intercept()
+    given = section.given(INTERCEPT)
+    if section.has("hosts"):
+        named = section.each("hosts", _host)
+        meant = (WELL_KNOWN_HOSTS if name == WELL_KNOWN else (name,) for name in named)
+        given["hosts"] = tuple(chain.from_iterable(meant))
+    return Intercept(**given)
 
 
 def _failover(section: Section) -> Failover:
@@ -440,10 +451,11 @@ def _weights(section: Section, names: list[str]) -> list[tuple[str, int]]:
 
 
 def _match(section: Section) -> Match:
-    conditions = section.section("match", (*MATCH, "header", "has"))
+    conditions = section.section("match", (*MATCH, "header", "field", "has"))
     header = conditions.pairs("header", text)
     return Match(
         **conditions.given(MATCH),
         header=tuple((name.lower(), pattern) for name, pattern in header),
+        field=conditions.pairs("field", text),
         has=frozenset(conditions.each("has", one_of(TRAITS))),
     )

@@ -87,6 +87,14 @@ def models(upstreams: Iterable[Upstream], dialect: Protocol) -> Json:
     )
 
 
+def model(upstreams: Iterable[Upstream], name: str, dialect: Protocol) -> Json:
+    """One by its name, which need not be listed: patterns stand for more. None: nobody has it."""
+    known = list(upstreams)
+    mapped = (upstream.name for upstream in known if upstream.model_for(name) is not None)
+    owner = _owners(known).get(name) or next(mapped, None)
+    return None if owner is None else _described(name, owner, dialect)
+
+
 def maps_models(upstreams: Iterable[Upstream]) -> bool:
     """Whether they say what an app may ask for; else that is what an upstream has."""
     return any(upstream.models for upstream in upstreams)

@@ -106,6 +106,7 @@ class Exchange:
         idle = Translator(call.protocol, call.protocol, now=now)
         self.trace = Trace(call.protocol, now, call.model, idle, choice.route.name)
         self.trace.conversation = call.conversation
+        self.trace.credentials = call.credentials
         self.trace.bodies.client_request.add(call.body)
         self.failed: list[Failed] = []
         self.ending: Step | None = None  # what the app gets where no attempt is left
@@ -386,11 +387,6 @@ class Exchange:
         self.ending = self._end_with(told.error, told.reply, now)
         return self.ending
 
-    @property
-    def has_own_credential(self) -> bool:
-        """Whether the request under way holds a key of the upstream's, not the app's."""
-        return self._attempt is not None and self._attempt.target.api_key is not None
-
     def _end_with(self, error: Error, reply: Reply | None, now: float) -> Step:
         """`reply`: the error as its upstream's answer reads for the app, if there was one."""
         tries = self.trace.attempts
@@ -420,8 +416,11 @@ class Exchange:
         if self.trace.over:
             return
         if self._attempt is not None and self.trace.attempts[-1].outcome == "pending":
-            self.trace.close("cancelled" if cancelled else "cut", now, reason)
-            self._tell(Cancelled(), now)
+            if self.translator.phase == "finished":  # all it wanted; it need not wait for more
+                self._end_attempt("ok", now)
+            else:
+                self.trace.close("cancelled" if cancelled else "cut", now, reason)
+                self._tell(Cancelled(), now)
         self.trace.finish(now)
 
     def head(self, now: float) -> Reply:

@@ -204,14 +204,19 @@ class Health:
             return changes + self.main.probe_failed(f"health check: {self.last_check}", now)
         return changes + (self.main.probe_passed(now) if passed else [])
 
-    def probe_due(self, now: float) -> bool:
-        """Whether the interval is over, or the cooldown is and nobody has looked since."""
+    def probe_at(self, now: float) -> float:
+        """When to look next: when the interval is over, or the cooldown if nobody has looked
+        since. Infinity: never.
+        """
         interval = self.failover.health_check.interval
         if not interval or self.checked_at is None:
-            return bool(interval)
+            return now if interval else inf
         until = self.main.until
-        unseen = until is not None and self.checked_at < until <= now
-        return unseen or now - self.checked_at >= interval
+        end = inf if until is None or until <= self.checked_at else until
+        return min(self.checked_at + interval, end)
+
+    def probe_due(self, now: float) -> bool:
+        return self.probe_at(now) <= now
 
     def reset(self) -> list[Transition]:
         """Forget all cooldowns and counts."""

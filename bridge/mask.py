@@ -47,6 +47,11 @@ class _Signs(dict[int, str]):
 _SIGNS = _Signs()
 
 
+def signs(text: str) -> str:
+    """Signs in place of a text that is no body."""
+    return text.translate(_SIGNS)
+
+
 def mask(body: str) -> str:
     """`body` with what was said in it masked."""
     try:

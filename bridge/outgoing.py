@@ -7,7 +7,7 @@ server the app addressed; nothing of the app's identity goes anywhere else.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .call import Call
+from .call import Call, deployment
 from .routing import Target
 from .transform.headers import CREDENTIALS, Headers, other_host_headers, own_host_headers
 from .upstream import Auth, Upstream
@@ -34,10 +34,12 @@ def outgoing(
 ) -> Outgoing:
     """`body`, which needs `betas`, for `target`.
 
-    A query of the app's belongs to its protocol and stays within it.
+    A query of the app's belongs to its protocol and stays within it; the version in that of Azure's
+    deployments belongs to their paths, which are not ours.
     """
     upstream = target.upstream
-    query = call.path.partition("?")[2] if upstream.protocol == call.protocol else ""
+    keeps = upstream.protocol == call.protocol and not deployment(call.path)
+    query = call.path.partition("?")[2] if keeps else ""
     path = upstream.path_to(endpoint)
     return Outgoing(
         upstream, f"{path}?{query}" if query else path, _headers(call, target, betas), body

@@ -81,6 +81,8 @@ class Router:
             for name, upstream in self.upstreams.items()
         }
         self._failover = config.failover
+        # Those whose health can move a route.
+        self._matter = {u.name for r in self.routes if len(r.upstreams) > 1 for u in r.upstreams}
         self._preference = Preference()
         self._override: str | None = None
         # By route, what was told last; only for telling moves.
@@ -213,13 +215,17 @@ class Router:
         return self._changes(ended, now)
 
     def probes_due(self, now: float) -> tuple[Upstream, ...]:
-        """Upstreams to look at now; only those whose health can move a route."""
-        matter = {u.name for r in self.routes if len(r.upstreams) > 1 for u in r.upstreams}
+        """Upstreams to look at now; only those that matter."""
         return tuple(
             upstream
             for name, upstream in self.upstreams.items()
-            if name in matter and self._health[name].probe_due(now)
+            if name in self._matter and self._health[name].probe_due(now)
         )
+
+    def _next_probe(self, name: str, now: float) -> float | None:
+        """Seconds until it is looked at; None: nobody will."""
+        at = self._health[name].probe_at(now) if name in self._matter else inf
+        return None if at == inf else max(0.0, at - now)
 
     # --- what a person says
 
@@ -261,6 +267,7 @@ class Router:
                     "url": upstream.url,
                     "max_in_flight": upstream.max_in_flight,
                     **self._health[name].status(now),
+                    "next_probe": self._next_probe(name, now),
                 }
                 for name, upstream in self.upstreams.items()
             ],

@@ -10,7 +10,25 @@ from .upstream import Upstream, glob
 
 type Trait = Literal["images", "tools"]
 
-WELL_KNOWN_HOSTS = ("api.anthropic.com", "api.openai.com", "openrouter.ai")
+WELL_KNOWN_HOSTS = (
+    "api.anthropic.com",
+    "api.openai.com",
+    "*.api.openai.com",  # by region
+    "chatgpt.com",  # Codex with a ChatGPT login
+    "*.openai.azure.com",
+    "*.services.ai.azure.com",
+    "*.cognitiveservices.azure.com",  # Azure, older resources
+    "openrouter.ai",
+    "api.deepseek.com",
+    "api.groq.com",
+    "api.mistral.ai",
+    "api.x.ai",
+    "generativelanguage.googleapis.com",
+    "api.together.ai",
+    "api.together.xyz",
+    "api.fireworks.ai",
+    "ollama.com",
+)
 STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
 
 
@@ -19,6 +37,7 @@ class Intercept:
     """Whose LLM endpoints are ours."""
 
     hosts: tuple[str, ...] = WELL_KNOWN_HOSTS
+    only: bool = False  # connections to all others are not even decrypted
 
     def covers(self, host: str) -> bool:
         return any(glob(pattern, host.lower()) for pattern in self.hosts)
@@ -33,6 +52,10 @@ class Match:
     host: str | None = None
     path: str | None = None
     header: tuple[tuple[str, str], ...] = ()
+    field: tuple[tuple[str, str], ...] = ()  # of the body, by dotted path
+    app: str | None = None  # by its user agent
+    side: bool | None = None
+    agent: bool | None = None
     thinking: bool | None = None
     tokens_over: int | None = None
     has: frozenset[Trait] = frozenset()

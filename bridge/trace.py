@@ -1,19 +1,21 @@
 """What one call leaves for people to look at: attempts, times, both sides' bodies, one line.
 
 In: what happened, as it happens. Out: plain data that can be saved with a flow. It holds bodies,
-bounded, and never a header, so no credential is in it.
+bounded, and never a header; the credentials that a body has are hidden. So none is in it.
 """
 
 from array import array
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from .credentials import Credentials, hide
 from .transform import CODES, Protocol, Translator, Usage
 from .upstream import Upstream
 
 # Bytes of each body that are kept.
 KEPT_BYTES = 1024 * 1024
 MAX_MOMENTS = 4_096  # of a stream whose times are kept
+IN_COMMENT = 200  # characters of a reason
 # Outcomes of an attempt that are nothing to look at.
 QUIET = ("ok", "pending")
 
@@ -116,6 +118,7 @@ class Trace:
     bodies: Bodies = field(default_factory=Bodies)
     timeline: Timeline = field(default_factory=Timeline)
     conversation: str = ""  # the same for all calls of one
+    credentials: Credentials = ()  # in the bodies
 
     def begin(self, upstream: str, now: float) -> None:
         self.bodies.next_attempt()
@@ -125,7 +128,7 @@ class Trace:
     def close(self, outcome: str, now: float, reason: str = "") -> None:
         """The end of the last attempt."""
         attempt = self.attempts[-1]
-        attempt.outcome, attempt.reason = outcome, reason
+        attempt.outcome, attempt.reason = outcome, hide(reason, self.credentials)
         attempt.duration = now - self.started - attempt.started
 
     def tick(self, now: float) -> None:
@@ -166,7 +169,9 @@ class Trace:
             "timing": _known(self.timing),
             "timeline": self.timeline.moments(),
             "stop": translator.finish_reason or "",
-            "bodies": self.bodies.texts(),
+            "bodies": {
+                name: hide(text, self.credentials) for name, text in self.bodies.texts().items()
+            },
         }
 
     def summary(self) -> str:
@@ -181,7 +186,7 @@ class Trace:
             line += f" | failed over: {tries}"
         if last is not None and last.outcome not in QUIET:
             status = f" {last.status}" if last.status else ""
-            line += f" | {last.outcome}{status}: {last.reason[:200]}"
+            line += f" | {last.outcome}{status}: {last.reason[:IN_COMMENT]}"
         elif self.translator.finish_reason:
             line += f" | {self.translator.finish_reason}"
         if usage := self.translator.usage:

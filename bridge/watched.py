@@ -25,6 +25,7 @@ class Watched:
         self.body = call.body if call.fault else translator.request(call.body, call.parsed)
         self.trace = Trace(call.protocol, now, call.model, translator)
         self.trace.conversation = call.conversation
+        self.trace.credentials = call.credentials
         self.trace.bodies.client_request.add(call.body)
         self.trace.begin(call.host, now)
 

@@ -5,31 +5,22 @@ guess from the command line: ports, modes and folders may also come from mitmpro
 """
 
 import logging
-import shlex
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from mitmproxy import ctx
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # mitmproxy loads it by its path
+
+from scripts._with_bridge import variables
+
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1", "": "127.0.0.1"}
 
-# No comments behind the values: zsh would take them for arguments.
-REGULAR = """\
-export HTTPS_PROXY={url}
-export SSL_CERT_FILE={ca}
-export NODE_EXTRA_CA_CERTS={ca}
-export NODE_USE_ENV_PROXY=1"""
-
-REVERSE = """\
-export ANTHROPIC_BASE_URL={url}
-export OPENAI_BASE_URL={url}/v1"""
+REVERSE = {"ANTHROPIC_BASE_URL": "{url}", "OPENAI_BASE_URL": "{url}/v1"}
 
 # Local capture, transparent and WireGuard mode need no proxy setting, only trust.
-OTHER = """\
-export SSL_CERT_FILE={ca}
-export NODE_EXTRA_CA_CERTS={ca}"""
-
-FORMS = {"regular": REGULAR, "upstream": REGULAR, "reverse": REVERSE}
+NAMES = {"regular": variables.SHORT, "upstream": variables.SHORT}
 
 
 def lines(listeners: Iterable[tuple[str, str, int]], ca: Path) -> str:
@@ -38,10 +29,16 @@ def lines(listeners: Iterable[tuple[str, str, int]], ca: Path) -> str:
     for mode, host, port in listeners:
         host = ANY_ADDRESS.get(host, host)
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        form = FORMS.get(mode, OTHER)
-        blocks.append(form.format(url=url, ca=shlex.quote(str(ca))))
+        blocks.append(variables.lines("bash", _needed(mode, url, str(ca))))
     head = "\nPaste into the terminal of the app:\n\n"
     return head + "\n\n".join(dict.fromkeys(blocks)) + "\n"
+
+
+def _needed(mode: str, url: str, ca: str) -> dict[str, str]:
+    if mode == "reverse":
+        return {name: form.format(url=url) for name, form in REVERSE.items()}
+    found = variables.values(url, bundle=ca, ca=ca)
+    return {name: found[name] for name in NAMES.get(mode, variables.TRUST)}
 
 
 def listeners() -> list[tuple[str, str, int]]:

@@ -1,4 +1,4 @@
-"""Child processes for the demo and the benchmark: started on free ports, ended whatever happens.
+"""Child processes for the demo and its like: started on free ports, ended whatever happens.
 
 In: a command. Out: what it says, line by line, until `stop`. The hard part is to notice that it
 ended too early, and to tell the person why.
@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
@@ -26,19 +26,24 @@ class Failed(Exception):
 class Child:
     """`with Child([...]) as child:` runs a command and collects what it prints."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], **options: Any) -> None:
+        """`options` of Popen, where they are other than those below."""
         self._name = Path(command[0]).name
         self.lines: list[str] = []
         self._news = threading.Condition()
+        options = {
+            "cwd": ROOT,
+            "env": {**os.environ, "PYTHONUNBUFFERED": "1"},
+            "stdin": subprocess.DEVNULL,
+            **options,
+        }
         self._process = subprocess.Popen(
             command,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
+            **options,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -61,6 +66,10 @@ class Child:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
 
     def wait_for(
         self, pattern: str, after: int = 0, seconds: float = START_SECONDS

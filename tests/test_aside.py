@@ -22,7 +22,8 @@ CONFIG = """
 upstreams:
   chat: {protocol: openai_chat, url: 'https://chat.test/v1', api_key: k, models: {fast: gpt}}
   claude: {protocol: anthropic_messages, url: 'https://claude.test', api_key: k}
-  openai: {protocol: openai_responses, url: 'https://openai.test/v1', api_key: k}
+  openai: {protocol: openai_responses, url: 'https://openai.test/v1', api_key: k, profile: openai}
+  local: {protocol: openai_responses, url: 'https://local.test/v1', api_key: k}
   own: {protocol: anthropic_messages, url: 'https://api.anthropic.com'}
 routes: ROUTES
 """
@@ -179,6 +180,20 @@ def test_where_nobody_counts_it_is_estimated() -> None:
     assert dict(reply.headers)["x-bridge-estimate"] == "1"
 
 
+def test_what_cannot_be_said_there_is_estimated_too() -> None:
+    image = {"type": "image", "source": {"type": "file", "file_id": "file_1"}}
+    body = {"model": "m", "messages": [{"role": "user", "content": [image]}]}
+    made = desk(ROUTED.replace("NAME", "openai"))
+    reply = answer(made, "POST", "/v1/messages/count_tokens", body)
+    assert read(reply)[1]["input_tokens"] > 0 and dict(reply.headers)["x-bridge-estimate"] == "1"
+
+
+@pytest.mark.parametrize("body", [{"model": "m"}, {"model": "m", "messages": 5}])
+def test_but_not_what_makes_no_sense(body: Any) -> None:
+    made = desk(ROUTED.replace("NAME", "openai"))
+    assert read(answer(made, "POST", "/v1/messages/count_tokens", body))[0] == 400
+
+
 def test_what_is_malformed_is_told_in_the_dialect() -> None:
     found, call = asked(*COUNT)
     made = desk("[{upstreams: [chat]}]")
@@ -253,6 +268,7 @@ def test_an_upstream_of_the_protocol_compacts_by_itself() -> None:
 def test_it_gets_its_own_model_and_no_state_of_others() -> None:
     routes = "[{upstreams: [mapped]}]"
     given = "protocol: openai_responses, url: 'https://m.test', api_key: k, models: {m: big}"
+    given += ", profile: openai"
     source = CONFIG.replace("ROUTES", routes)
     source = source.replace("routes:", f"  mapped: {{{given}}}\nroutes:")
     made = Desk(Router(parse(source, "c", {})), None, b"k", 5.0)
@@ -266,8 +282,9 @@ def test_it_gets_its_own_model_and_no_state_of_others() -> None:
     assert told["model"] == "big" and "brg1." not in str(told)
 
 
-def test_others_are_asked_for_a_summary() -> None:
-    summary = compact("chat")
+@pytest.mark.parametrize("upstream", ["chat", "claude", "local"])
+def test_others_are_asked_for_a_summary(upstream: str) -> None:
+    summary = compact(upstream)
     assert isinstance(summary, Summary) and summary.call.path == "/v1/responses"
     assert "summary" in json.loads(summary.call.body)["input"][-1]["content"]
     text = {"type": "output_text", "text": "so far", "annotations": []}

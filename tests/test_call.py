@@ -1,13 +1,16 @@
 """What is read off an app's call, and what routes are told of it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bridge.call import Call
+from bridge.call import Call, with_model
 from bridge.config import parse
+from bridge.transform import detect
 
+CAPTURES = Path(__file__).resolve().parents[2] / "shared" / "captures"
 IMAGE = {"type": "image", "source": {"type": "url", "url": "https://x.test/a.png"}}
 
 
@@ -60,8 +63,34 @@ def test_facts() -> None:
 
 
 def test_what_nobody_asks_for_is_not_looked_up() -> None:
-    facts = call(message(thinking={"type": "adaptive"})).facts(frozenset({"model"}))
-    assert not facts.thinking
+    aside = call(message(thinking={"type": "adaptive"}))
+    facts = aside.facts(frozenset({"model"}))
+    assert not facts.thinking and not facts.side
+    assert aside.facts(frozenset({"side"})).side
+
+
+def test_its_body_is_there_for_conditions_on_fields() -> None:
+    assert call(b'{"a": 1}').facts(frozenset()).body == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "header, agent, side",
+    [
+        pytest.param(("X-Claude-Code-Agent-Id", "a94af"), True, False, id="Claude Code's"),
+        pytest.param(("x-claude-code-request-class", "subagent"), True, False, id="by its class"),
+        pytest.param(("x-claude-code-request-class", "workflow"), True, False, id="in a workflow"),
+        pytest.param(("x-claude-code-request-class", "main"), False, False, id="the main one"),
+        pytest.param(("x-claude-code-request-class", "auxiliary"), False, True, id="beside it"),
+        pytest.param(("x-openai-subagent", "review"), True, False, id="Codex's"),
+        pytest.param(("x-codex-parent-thread-id", "t"), True, False, id="a thread of another"),
+        pytest.param(("x-parent-session-id", "s"), True, False, id="opencode's"),
+        pytest.param(("x-parent-session-id", ""), False, False, id="an empty header"),
+        pytest.param(("x-claude-code-session-id", "s"), False, False, id="a session says nothing"),
+    ],
+)
+def test_what_agents_say_in_headers(header: tuple[str, str], agent: bool, side: bool) -> None:
+    facts = call(b"{}", headers=(header,)).facts(frozenset({"agent", "side"}))
+    assert (facts.agent, facts.side) == (agent, side)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +148,36 @@ SESSION = (("X-Claude-Code-Session-Id", "s1"), ("x-session-id", "s2"))
 )
 def test_what_belongs_to_one_conversation(one: Call, other: Call, same: bool) -> None:
     assert (one.conversation == other.conversation) is same
+
+
+@pytest.mark.skipif(not CAPTURES.is_dir(), reason="only where captured traffic of apps lies")
+def test_what_real_apps_ask_by_the_way() -> None:
+    agents, asides = set(), set()
+    for path in sorted(CAPTURES.glob("*/*.json")):
+        sent = json.loads(path.read_text())
+        if protocol := detect(sent["method"], sent["path"]):
+            headers = tuple(tuple(pair) for pair in sent["headers"])
+            body = json.dumps(sent["body"]).encode()
+            facts = call(body, protocol=protocol, headers=headers).facts(frozenset({"side"}))
+            agents |= {path.stem} if facts.agent else set()
+            asides |= {path.stem} if facts.side else set()
+    # aider's commit message has had its prompt replaced by filler.
+    assert (agents, asides) == ({"subagent"}, {"anthropic-title"})
+
+
+AZURE = "/openai/deployments/gpt-6%20eu/chat/completions?api-version=2024-10-21"
+
+
+@pytest.mark.parametrize(
+    "body, path, expected",
+    [
+        pytest.param(b'{"n": 1}', AZURE, b'{"model":"gpt-6 eu","n": 1}', id="of the path"),
+        pytest.param(b" {} ", AZURE, b'{"model":"gpt-6 eu"}', id="of an empty body"),
+        pytest.param(b'{"model": "x"}', AZURE, b'{"model": "x"}', id="its own"),
+        pytest.param(b"[]", AZURE, b"[]", id="no object"),
+        pytest.param(b"{", AZURE, b"{", id="no JSON"),
+        pytest.param(b"{}", "/openai/v1/chat/completions", b"{}", id="a path without one"),
+    ],
+)
+def test_the_model_of_a_deployment(body: bytes, path: str, expected: bytes) -> None:
+    assert with_model(body, path) == expected

@@ -336,3 +336,27 @@ def test_one_that_comes_in_pieces_is_no_case() -> None:
     stream = b"".join(b"data: " + dumps(chunk) + b"\n\n" for chunk in chunks)
     with pytest.raises(NoCase, match="in pieces"):
         captured(body, stream + b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize(
+    "client, upstream, stores",
+    [
+        ("openai_responses", "openai_chat", True),
+        ("openai_responses", "openai_responses", False),
+        ("anthropic_messages", "openai_chat", False),
+    ],
+)
+def test_answers_are_kept_for_apps_that_can_name_them(
+    client: Protocol, upstream: Protocol, stores: bool
+) -> None:
+    record = {
+        "client": client,
+        "upstream": upstream,
+        "route": "r",
+        "model": {"asked": "m", "used": "m"},
+        "started": NOW,
+        "attempts": [{"upstream": "up", "outcome": "ok", "status": 200}],
+        "bodies": {},
+    }
+    case = case_of("name", record, asked(input="hi"), known(stores=True))
+    assert case.setup.stores is stores

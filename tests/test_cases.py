@@ -24,7 +24,7 @@ from bridge.cases import (
     save,
 )
 from bridge.transform import Native
-from bridge.transform.json_text import dumps
+from bridge.transform.json_text import dumps, loads
 
 ASKED: dict[str, Any] = {
     "model": "claude-x",
@@ -253,3 +253,28 @@ def test_true_is_not_1_and_order_counts() -> None:
 def test_long_values_are_cut() -> None:
     [line] = differences(Result(refused="x" * 1000), Result())
     assert len(line) < 300 and line.endswith('... expected, "" made')
+
+
+@pytest.mark.parametrize(
+    "fields, stores, told",
+    [
+        pytest.param({}, True, True, id="where answers are kept"),
+        pytest.param({"store": False}, True, False, id="but not against the app's will"),
+        pytest.param({}, False, False, id="nor where none is kept"),
+    ],
+)
+def test_an_answer_says_whether_it_can_be_named_later(
+    fields: dict[str, Any], stores: bool, told: bool
+) -> None:
+    request = dumps({"model": "m", "input": "hi", **fields})
+    message = {"role": "assistant", "content": "yes"}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    answer = Answer(dumps({"id": "1", "choices": choices}))
+    one = Case("c", "openai_responses", "openai_chat", request, Setup(stores=stores), answer)
+    assert loads(run(one).body or b"")["store"] is told
+
+
+@pytest.mark.parametrize("request_", [b"no JSON", b"[]"])
+def test_what_is_no_request_is_refused_where_answers_are_kept_too(request_: bytes) -> None:
+    one = Case("c", "openai_responses", "openai_chat", request_, Setup(stores=True))
+    assert run(one).refused

@@ -20,7 +20,7 @@ from bridge.config import (
     parse,
 )
 from bridge.history.prices import Price, Prices
-from bridge.settings import HistoryBounds
+from bridge.settings import WELL_KNOWN_HOSTS, HistoryBounds
 from bridge.transform.families import ANTHROPIC, COMPATIBLE, OPENAI
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +59,10 @@ routes:
       host: "*.Anthropic.com"
       path: /v1/messages
       header: {X-App: "cli*"}
+      field: {metadata.user_id: "*"}
+      app: "claude-cli/*"
+      side: true
+      agent: false
       thinking: false
       tokens_over: 100000
       has: [images, tools]
@@ -170,6 +174,10 @@ def test_everything() -> None:
         host="*.anthropic.com",
         path="/v1/messages",
         header=(("x-app", "cli*"),),
+        field=(("metadata.user_id", "*"),),
+        app="claude-cli/*",
+        side=True,
+        agent=False,
         thinking=False,
         tokens_over=100_000,
         has=frozenset({"images", "tools"}),
@@ -220,9 +228,24 @@ def test_everything() -> None:
     assert config.upstreams["tuned"].anthropic_version == "2026-10-21"
 
 
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        pytest.param("{}", Intercept(), id="nothing said: the vendors'"),
+        pytest.param("{hosts: [h]}", Intercept(("h",)), id="those alone"),
+        pytest.param(
+            "{hosts: [a, well-known, b]}", Intercept(("a", *WELL_KNOWN_HOSTS, "b")), id="and others"
+        ),
+        pytest.param("{only: true}", Intercept(only=True), id="nothing else is decrypted"),
+    ],
+)
+def test_what_is_intercepted(given: str, expected: Intercept) -> None:
+    assert parse(f"intercept: {given}", "config.yaml", {}).intercept == expected
+
+
 def test_everything_has_a_default() -> None:
     assert parse("{}", "config.yaml", {}) == Config(
-        intercept=Intercept(("api.anthropic.com", "api.openai.com", "openrouter.ai")),
+        intercept=Intercept(WELL_KNOWN_HOSTS, only=False),
         upstreams={},
         routes=(),
         failover=Failover(
@@ -449,7 +472,8 @@ DOLLARS = "is not a price; it is a number of USD per million tokens"
             f"{B}\nroutes: [{{match: {{modle: x}}, upstreams: [a]}}]",
             [
                 "routes[0].match.modle: is not a known key: "
-                "protocol, model, host, path, thinking, tokens_over, header, has"
+                "protocol, model, host, path, app, side, agent, thinking, tokens_over, "
+                "header, field, has"
             ],
             id="unknown condition",
         ),
@@ -465,7 +489,7 @@ DOLLARS = "is not a price; it is a number of USD per million tokens"
         ),
         pytest.param(
             "intercept: {host: x}",
-            ["intercept.host: is not a known key: hosts"],
+            ["intercept.host: is not a known key: hosts, only"],
             id="unknown key of intercept",
         ),
         pytest.param(
@@ -658,7 +682,8 @@ DOLLARS = "is not a price; it is a number of USD per million tokens"
         ),
         pytest.param(
             f"{B}\nroutes:\n- upstreams: [a]\n  match: {{protocol: openai, model: [x], "
-            "host: https://h, path: 1, header: x, thinking: 1, tokens_over: 1.5, has: [audio]}",
+            "host: https://h, path: 1, header: x, thinking: 1, tokens_over: 1.5, has: [audio], "
+            "field: {stream: true}, app: 1, side: x, agent: 1}",
             [
                 'routes[0].match.header: "x" is not a mapping',
                 'routes[0].match.protocol: "openai" is not one of '
@@ -666,15 +691,20 @@ DOLLARS = "is not a price; it is a number of USD per million tokens"
                 "routes[0].match.model: a list is not text",
                 f'routes[0].match.host: "https://h" {HOST}',
                 "routes[0].match.path: 1 is not text; put it in quotes",
+                "routes[0].match.app: 1 is not text; put it in quotes",
+                'routes[0].match.side: "x" is not true or false',
+                "routes[0].match.agent: 1 is not true or false",
                 "routes[0].match.thinking: 1 is not true or false",
                 "routes[0].match.tokens_over: 1.5 is not a whole number, 0 or more",
+                "routes[0].match.field.stream: true is not text; put it in quotes",
                 'routes[0].match.has[0]: "audio" is not one of images, tools',
             ],
             id="every condition of a wrong kind",
         ),
         pytest.param(
-            "intercept: {hosts: [https://api.openai.com, 'h:443', h/v1, 1]}",
+            "intercept: {hosts: [https://api.openai.com, 'h:443', h/v1, 1], only: 1}",
             [
+                "intercept.only: 1 is not true or false",
                 f'intercept.hosts[0]: "https://api.openai.com" {HOST}',
                 f'intercept.hosts[1]: "h:443" {HOST}',
                 f'intercept.hosts[2]: "h/v1" {HOST}',
@@ -938,7 +968,8 @@ def test_without_keys_the_default_sends_every_app_to_its_own_vendor() -> None:
         assert upstream.host == route.match.host
         assert upstream.protocol == route.match.protocol
         assert (upstream.api_keys, upstream.models) == ((), ())
-    assert {route.match.host for route in config.routes} == set(config.intercept.hosts)
+    hosts = [route.match.host for route in config.routes]
+    assert all(host and config.intercept.covers(host) for host in hosts)
 
 
 @pytest.mark.parametrize("name", KEYS)

@@ -21,6 +21,7 @@ from bridge.endpoints import (
     count_request,
     deleted,
     maps_models,
+    model,
     models,
     models_of,
     refusal,
@@ -166,6 +167,25 @@ def test_without_model_maps_there_is_nothing_to_list() -> None:
     plain = [upstream for upstream in upstreams() if upstream.name == "plain"]
     assert models(plain, A) == {"data": [], "has_more": False, "first_id": None, "last_id": None}
     assert models([], C) == {"object": "list", "data": []}
+
+
+@pytest.mark.parametrize(
+    "name, owner",
+    [
+        pytest.param("last", "second", id="listed"),
+        pytest.param("claude-haiku-4-5", "first", id="meant by a pattern"),
+        pytest.param("gpt-5", "first", id="by another"),
+        pytest.param("small", "first", id="both what a pattern leads to and a name"),
+        pytest.param("claude-opus-4", None, id="nobody's"),
+    ],
+)
+def test_a_model_is_known_by_every_name_that_an_app_may_ask_for(
+    name: str, owner: str | None
+) -> None:
+    found = model(upstreams(), name, C)
+    assert (found and (found["id"], found["owned_by"])) == (owner and (name, owner))
+    if owner is not None:
+        ModelInfo.model_validate_json(json.dumps(model(upstreams(), name, A)), strict=True)
 
 
 def test_whether_the_configuration_says_what_there_is() -> None:

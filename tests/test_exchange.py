@@ -601,6 +601,17 @@ def test_a_call_that_has_no_end(cancelled: bool, outcome: Outcome, name: str) ->
     assert (made.trace.attempts[0].outcome, made.trace.attempts[0].reason) == (name, "gone")
 
 
+def test_an_app_may_hang_up_behind_the_last_word() -> None:
+    """Before the upstream has closed its side: nothing is missing."""
+    made, told = opened()
+    begun(made)
+    made.answered(200, SSE, 101.0)
+    made.take(ROLE + TEXT + END + DONE, 102.0)
+    made.broke("Client disconnected.", 103.0, cancelled=True)
+    assert told.outcomes == [("chat", Answered(200))] and made.trace.over
+    assert made.trace.attempts[0].outcome == "ok"
+
+
 def test_what_the_upstream_wants_back_is_kept() -> None:
     ledger = Ledger(Bounds(1 << 20, 60))
     made, _ = opened(body(), ledger)
@@ -615,11 +626,20 @@ def test_what_the_upstream_wants_back_is_kept() -> None:
 def test_no_credential_is_kept() -> None:
     made, _ = opened()
     begun(made)
-    assert made.has_own_credential
     assert "-key" not in json.dumps(made.trace.metadata()) + made.trace.summary()
-    made.lost("refused", 101.0)
-    begun(made, 102.0)
-    assert not made.has_own_credential
+
+
+def test_nor_one_that_the_app_has_for_another_server() -> None:
+    server = {"type": "url", "name": "n", "url": "https://n", "authorization_token": "mcp-4711"}
+    made, _ = opened(body(mcp_servers=[server]))
+    begun(made)
+    made.lost("mcp-4711 is wrong", 101.0)
+    record = made.trace.metadata()
+    assert "mcp-4711" not in json.dumps(record) + made.trace.summary()
+    assert json.loads(record["bodies"]["client_request"])["mcp_servers"] == [
+        {**server, "authorization_token": "***"}
+    ]
+    assert record["attempts"][0]["reason"].endswith("*** is wrong")
 
 
 def test_a_driver_that_cannot_send_again_gets_the_failure_at_once() -> None:

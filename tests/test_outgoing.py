@@ -135,3 +135,10 @@ def test_what_is_shown_has_none() -> None:
         shown = json.dumps(without_credential(sent(name)[1]))
         secrets = ("app-key", "bridge-key", "other-key", "session", "Bearer", '"az"')
         assert not any(secret in shown for secret in secrets)
+
+
+def test_the_version_of_a_deployment_stays_with_its_path() -> None:
+    path = "/openai/deployments/gpt-6/chat/completions?api-version=2024-10-21"
+    call = Call("openai_chat", "https", "x.openai.azure.com", 443, path, SENT, b"{}")
+    made = outgoing(call, Target(UPSTREAMS["azure"]), "/v1/chat/completions", b"body")
+    assert made.path == "/openai/v1/chat/completions"

@@ -69,6 +69,10 @@ RUN_BY = {
     "./scripts/start --mode reverse:https://api.anthropic.com": "test_readme.py",
     "./scripts/test": "scripts/test_suites.py",
     "./scripts/demo": "scripts/test_demo.py",
+    './scripts/with-bridge claude -p "Say hello."': "test_readme.py",
+    './scripts/with-bridge codex exec "Say hello."': "test_readme.py",
+    "./scripts/with-bridge python app.py": "test_readme.py",
+    'eval "$(./scripts/with-bridge --print)"': "test_readme.py",
 }
 
 
@@ -98,3 +102,56 @@ def test_start_prints_what_to_paste(command: str, pasted: str, tmp_path: Path) -
         start.wait_for(r"http://127\.0\.0\.1:\d+/\?token=")
     shown = re.findall(r"^export (\w+)", README, re.M)
     assert pasted in shown
+
+
+# Stand-ins of the apps that may not be installed: each sends what it was told to where the app
+# would, and trusts what the app would look at.
+CURL = """#!/bin/sh
+[ "$1" = {option} ] && exec curl -sS --max-time 20 --cacert "${trusted}" \\
+  -H 'content-type: application/json' https://{url} -d "{body}"
+"""
+STAND_INS = {
+    "claude": CURL.format(
+        option="-p",
+        trusted="NODE_EXTRA_CA_CERTS",
+        url="api.anthropic.com/v1/messages?beta=true",
+        body=r"{\"model\": \"m\", \"max_tokens\": 9,"
+        r" \"messages\": [{\"role\": \"user\", \"content\": \"$2\"}]}",
+    ),
+    "codex": CURL.format(
+        option="exec",
+        trusted="CODEX_CA_CERTIFICATE",
+        url="api.openai.com/v1/responses",
+        body=r"{\"model\": \"m\", \"input\": \"$2\"}",
+    ),
+    "python": f'#!/bin/sh\nexec "{sys.executable}" "$@"\n',
+}
+
+WITH_BRIDGE = [command for command in RUN_BY if "with-bridge" in command]
+
+
+@pytest.mark.parametrize("command", WITH_BRIDGE)
+def test_an_app_gets_its_answer_through_the_bridge(command: str, tmp_path: Path) -> None:
+    for name, text in STAND_INS.items():
+        (tmp_path / name).write_text(text, "utf-8")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "app.py").write_text(blocks("python")[0], "utf-8")
+    command = command.replace("app.py", str(tmp_path / "app.py"))
+    if command.startswith("eval"):  # then a whole terminal has it
+        command += '; claude -p "Say hello."'
+    with running() as sim:
+        chat = {"protocol": "openai_chat", "url": sim.base("a"), "api_key": "k"}
+        config = {"upstreams": {"chat": chat}, "routes": [{"upstreams": ["chat"]}]}
+        with running_proxy(tmp_path, tmp_path / "confdir", config) as proxy:
+            own = {"HOME": str(tmp_path), "HTTPS_PROXY": proxy.url, "SHELL": "bash"}
+            done = subprocess.run(
+                ["bash", "-c", command],
+                cwd=ROOT,
+                env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **own},
+                capture_output=True,
+                text=True,
+                timeout=40,
+            )
+        assert (done.returncode, done.stderr) == (0, ""), proxy.output
+        assert "Say hello" in done.stdout
+        assert [request.upstream for request in sim.requests()] == ["a"]

@@ -383,7 +383,14 @@ MATCHING = Facts(
     model="claude-opus-5[1m]",
     host="API.Example.com",
     path="/v1/chat/completions?beta=true",
-    headers={"x-app": "cli"},
+    headers={"x-app": "cli", "user-agent": "claude-cli/2.1.330 (external, cli)"},
+    body={
+        "metadata": {"user_id": "user_1", "": None},
+        "stream": True,
+        "n": 2,
+        "stop": ["a", {"b": "c"}],
+    },
+    side=True,
     thinking=True,
     tokens=1000,
     has=frozenset({"images", "tools"}),
@@ -408,6 +415,25 @@ MATCHING = Facts(
         pytest.param("{header: {x-app: web}}", False, id="header with another value"),
         pytest.param('{header: {x-other: "*"}}', False, id="header that is not there"),
         pytest.param("{header: {x-app: cli, x-other: y}}", False, id="one of two headers"),
+        pytest.param('{field: {metadata.user_id: "*"}}', True, id="a field that is there"),
+        pytest.param('{field: {metadata.user_id: "user_?"}}', True, id="field by wildcard"),
+        pytest.param("{field: {metadata.user_id: user}}", False, id="field with another value"),
+        pytest.param('{field: {metadata.other: "*"}}', False, id="field that is not there"),
+        pytest.param('{field: {n.other: "*"}}', False, id="a number has no fields"),
+        pytest.param('{field: {stream: "true"}}', True, id="truth as JSON"),
+        pytest.param('{field: {n: "2"}}', True, id="a number as JSON"),
+        pytest.param('{field: {metadata.: "null"}}', True, id="nothing as JSON, behind no name"),
+        pytest.param('{field: {metadata: "{*user_1*}"}}', True, id="an object as JSON"),
+        pytest.param("{field: {stop.1.b: c}}", True, id="field inside a list"),
+        pytest.param('{field: {stop.2: "*"}}', False, id="behind the end of a list"),
+        pytest.param('{field: {stop.b: "*"}}', False, id="a list has no names"),
+        pytest.param('{field: {n: "2", stream: "false"}}', False, id="one of two fields"),
+        pytest.param('{app: "claude-cli/*"}', True, id="app by its user agent"),
+        pytest.param('{app: "codex*"}', False, id="another app"),
+        pytest.param("{side: true}", True, id="beside the conversation"),
+        pytest.param("{side: false}", False, id="only the conversation itself"),
+        pytest.param("{agent: true}", False, id="only of sub-agents"),
+        pytest.param("{agent: false}", True, id="not of a sub-agent"),
         pytest.param("{thinking: true}", True, id="thinking"),
         pytest.param("{thinking: false}", False, id="only without thinking"),
         pytest.param("{tokens_over: 999}", True, id="more tokens"),
@@ -420,6 +446,12 @@ MATCHING = Facts(
 def test_match(match: str, matches: bool) -> None:
     router = Router(config(f"[{{match: {match}, upstreams: [a]}}]"))
     assert (router.candidates(MATCHING, 0) is not None) is matches
+
+
+@pytest.mark.parametrize("match", ['{app: "*"}', '{field: {model: "*"}}', '{header: {x: "*"}}'])
+def test_what_is_not_there_fits_nothing(match: str) -> None:
+    router = Router(config(f"[{{match: {match}, upstreams: [a]}}]"))
+    assert router.candidates(FACTS, 0) is None
 
 
 @pytest.mark.parametrize("has", [set(), {"images"}, {"tools"}])
@@ -445,6 +477,10 @@ def test_the_first_route_that_matches_takes_the_request() -> None:
             {"tokens_over", "has"},
         ),
         ("[{match: {thinking: false, header: {x: y}}, upstreams: [a]}]", {"thinking", "header"}),
+        (
+            "[{match: {side: false, app: x, field: {a: b}}, upstreams: [a]}]",
+            {"side", "app", "field"},
+        ),
     ],
 )
 def test_it_says_which_facts_it_asks_for(routes: str, asks: set[str]) -> None:
@@ -462,6 +498,24 @@ def test_probes_are_due_once_an_interval_where_they_can_move_a_route() -> None:
     assert due(router, 2) == ["b"]
     router.checked(router.upstreams["b"], Answered(200), 3)
     assert [due(router, now) for now in (60, 61, 63)] == [[], ["a"], ["a", "b"]]
+
+
+def test_it_tells_when_it_will_look_next() -> None:
+    router = Router(config("[{match: {model: x}, upstreams: [c]}, {upstreams: [a, b]}]"))
+    router.checked(router.upstreams["a"], Answered(200), 1)
+
+    def told(now: float) -> dict[str, float | None]:
+        return {u["name"]: u["next_probe"] for u in router.status(now)["upstreams"]}
+
+    assert told(21) == {"a": 40.0, "b": 0.0, "c": None}
+    assert told(70)["a"] == 0.0, "any moment now"
+    router.record(Target(router.upstreams["a"]), Answered(429, retry_after=9), 22)
+    assert told(23)["a"] == 8.0, "the end of the cooldown comes first"
+
+
+def test_where_nobody_looks_there_is_no_next_time() -> None:
+    router = Router(config("[{upstreams: [a, b]}]", "{health_check: {interval: 0}}"))
+    assert [u["next_probe"] for u in router.status(5)["upstreams"]] == [None, None, None]
 
 
 def test_status_is_plain_data() -> None:
@@ -497,6 +551,7 @@ def test_status_is_plain_data() -> None:
         "keys": [],
         "models": [],
         "operations": [],
+        "next_probe": 0.0,
     }
     assert status["upstreams"][1]["last_check"] == "401: alive, but refuses the key"
     assert status["upstreams"][1]["in_flight"] == 1
@@ -618,7 +673,8 @@ def changes_nothing(event: Event, before: dict[str, Any]) -> bool:
 
 
 def strip(upstream: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in upstream.items() if key != "last_check"}
+    """But for what looking changes: what was seen last, and when to look next."""
+    return {k: v for k, v in upstream.items() if k not in ("last_check", "next_probe")}
 
 
 # Shadows

@@ -3,6 +3,7 @@
 import pytest
 
 from bridge.settings import Failover, Intercept
+from bridge.transform.families import HOSTS
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,19 @@ from bridge.settings import Failover, Intercept
 )
 def test_intercepted_hosts(host: str, covered: bool) -> None:
     assert Intercept(("api.openai.com", "*.example.com")).covers(host) is covered
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_hosts_whose_family_is_known_are_intercepted(host: str) -> None:
+    """Azure's are those of its customers."""
+    assert Intercept().covers(host) or Intercept().covers(f"resource.{host}")
+
+
+@pytest.mark.parametrize(
+    "host", ["auth.openai.com", "statsig.anthropic.com", "ab.chatgpt.com", "azure.com", "127.0.0.1"]
+)
+def test_others_of_the_same_vendors_are_not(host: str) -> None:
+    assert not Intercept().covers(host)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ class Summary:
     stop: str
     codes: tuple[str, ...]
     losses: tuple[tuple[str, str], ...]
+    injected: str  # the fault that a person asked for
     cost: float | None
 
     @property
@@ -132,6 +133,7 @@ class Summary:
             "cost": self.cost,
             "codes": list(self.codes),
             "lost": self.lost,
+            "injected": self.injected,
             "stop": self.stop,
         }
 
@@ -175,6 +177,7 @@ def summary(call_id: str, record: Mapping[str, Any], prices: Prices) -> Summary:
         stop=record.get("stop") or "",
         codes=tuple(code for code in severities if code != UNMISSED),
         losses=tuple(loss for loss in severities.items() if sent and loss[1] in LOSSES),
+        injected=_name((record.get("injected") or {}).get("fault")),
         cost=prices.cost(usage, used),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 from typing import Protocol as Interface
 
 from ..call import Call
+from ..credentials import hide
 from ..steps import AGAIN, WAIT, Cut, Done, Driven, Reply, Say, Step, Wait
 from ..trace import Kept, Timeline, Trace
 from ..transform.headers import Headers
@@ -115,7 +116,7 @@ class Injected:
         if self.told is not None:
             record["timing"]["last"] = now - trace.started
             record["timeline"] = self._timeline.moments()
-            bodies, told = record["bodies"], self._client.text()
+            bodies, told = record["bodies"], hide(self._client.text(), trace.credentials)
             bodies.pop("client_response", None)
             if told != bodies.get("upstream_response"):
                 bodies["client_response"] = told

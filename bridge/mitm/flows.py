@@ -6,21 +6,23 @@ from dataclasses import replace
 from http.client import responses
 from math import inf
 
-from mitmproxy import http
+from mitmproxy import http, tls
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from ..aside import Aside
 from ..attempt import Failed
-from ..call import Call
+from ..call import Call, with_model
+from ..credentials import hide
 from ..endpoints import Side, side
 from ..exchange import Exchange
-from ..outgoing import Outgoing, without_credential
+from ..outgoing import Outgoing
 from ..steps import Done, Reply, Say
-from ..trace import Trace
+from ..trace import IN_COMMENT, Trace
 from ..transform import Protocol, detect
 from ..transform.headers import Headers
 from ..watched import Watched
 from .encoding import decoded, decoder
+from .masked import hide_credentials
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +51,20 @@ def _is_ours(flow: http.HTTPFlow, covers: Callable[[str], bool]) -> bool:
     return reverse or covers(flow.request.pretty_host)
 
 
+def is_tunnelled(hello: tls.ClientHelloData, covers: Callable[[str], bool]) -> bool:
+    """Whether an app's TLS connection is to stay between the app and its server.
+
+    In transparent modes the address is a number, and the host is what the app says in its hello.
+    """
+    if isinstance(hello.context.client.proxy_mode, ReverseMode):
+        return False
+    address = hello.context.server.address
+    hosts = (hello.client_hello.sni, address[0] if address else None)
+    return not any(host and covers(host) for host in hosts)
+
+
 # What paths of the endpoints beside a call have in them; all others are not even looked at.
-SIDE_WORDS = ("/models", "/responses/", "/count_tokens")
+SIDE_WORDS = ("/models", "/responses", "/count_tokens")
 
 
 def side_of(flow: http.HTTPFlow, covers: Callable[[str], bool]) -> Side | None:
@@ -64,6 +78,7 @@ def side_of(flow: http.HTTPFlow, covers: Callable[[str], bool]) -> Side | None:
 def call_of(flow: http.HTTPFlow, protocol: Protocol) -> Call:
     """The app's request."""
     request = flow.request
+    encoding = request.headers.get("content-encoding", "")
     return Call(
         protocol=protocol,
         scheme=request.scheme,
@@ -71,7 +86,7 @@ def call_of(flow: http.HTTPFlow, protocol: Protocol) -> Call:
         port=request.port,
         path=request.path,
         headers=tuple(request.headers.items(multi=True)),
-        body=decoded(request.raw_content or b"", request.headers.get("content-encoding", "")),
+        body=with_model(decoded(request.raw_content or b"", encoding), request.path),
     )
 
 
@@ -79,7 +94,10 @@ def send(flow: http.HTTPFlow, outgoing: Outgoing) -> None:
     """Make the flow's request the one for the upstream."""
     request, upstream = flow.request, outgoing.upstream
     host = "host" if request.is_http2 else "Host"  # HTTP/2 has no capitals
+    closes = "close" in request.headers.get("connection", "").lower()
     request.headers = _headers([(host, upstream.host), *outgoing.headers])
+    if closes:  # the app's connection: mitmproxy looks for it here, when all is said
+        request.headers["Connection"] = "close"
     request.trailers = None
     request.scheme = upstream.scheme
     request.host = upstream.host
@@ -204,7 +222,6 @@ def end_aside(flow: http.HTTPFlow, aside: Aside, now: float) -> None:
             flow.response = response(step.reply, flow)
     upstream = aside.sent.upstream.name
     flow.comment = f"{flow.request.path.rpartition('/')[2]} -> {upstream}"
-    flow.request.headers = _headers(without_credential(list(flow.request.headers.items(True))))
 
 
 # --- what people see
@@ -226,12 +243,6 @@ def show(flow: http.HTTPFlow, trace: Trace) -> None:
         flow.response.raw_content = told.content() or came.content()
 
 
-def hide_credential(flow: http.HTTPFlow, exchange: Exchange) -> None:
-    """Take the upstream's own key out of the request that was sent, which is shown and saved."""
-    if exchange.has_own_credential:
-        flow.request.headers = _headers(without_credential(list(flow.request.headers.items(True))))
-
-
 def failed_rows(flow: http.HTTPFlow, exchange: Exchange) -> Iterator[http.HTTPFlow]:
     """The attempt that failed last, if it was sent at all, as a flow of its own."""
     failed = exchange.failed[-1] if exchange.failed else None
@@ -241,21 +252,22 @@ def failed_rows(flow: http.HTTPFlow, exchange: Exchange) -> Iterator[http.HTTPFl
 
 def _row(flow: http.HTTPFlow, failed: Failed, sent: Outgoing, exchange: Exchange) -> http.HTTPFlow:
     """Marked, tied to the call it belongs to, and with what the app had sent."""
-    client, client_request = exchange.call.protocol, exchange.trace.bodies.client_request.text()
+    credentials = exchange.call.credentials
+    client_request = hide(exchange.trace.bodies.client_request.text(), credentials)
     shown = http.HTTPFlow(flow.client_conn, flow.server_conn)
     shown.request = flow.request.copy()
     send(shown, sent)
-    shown.request.headers = _headers(
-        [("Host", sent.upstream.host), *without_credential(sent.headers)]
-    )
+    shown.request.headers = _headers([("Host", sent.upstream.host), *sent.headers])
     if failed.status:
         shown.response = response(Reply(failed.status, failed.headers, failed.body), shown)
-    shown.comment = f"attempt of {flow.id}: {failed.label}: {failed.error.message[:200]}"
+    hide_credentials(shown, credentials)
+    reason = hide(failed.error.message, credentials)
+    shown.comment = f"attempt of {flow.id}: {failed.label}: {reason[:IN_COMMENT]}"
     shown.marked = ":red_circle:"
     shown.metadata["bridge_attempt"] = {
         "of": flow.id,
         "upstream": failed.label,
-        "client": client,
+        "client": exchange.call.protocol,
         "protocol": sent.upstream.protocol,
         "client_request": client_request,
     }

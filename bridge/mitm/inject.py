@@ -87,6 +87,7 @@ class Injections:
         now = self._clock()
         trace = Trace(call.protocol, now, call.model, Translator(call.protocol, call.protocol))
         trace.conversation = call.conversation
+        trace.credentials = call.credentials
         trace.bodies.client_request.add(call.body)
         trace.bodies.client_response.add(given.body)
         trace.finish(now)

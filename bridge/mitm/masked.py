@@ -1,32 +1,84 @@
-"""Flows whose message text is masked, where the configuration asks for it: `mask: true`.
+"""What is taken out of flows: credentials, and where `mask: true` asks for it all message text.
 
 It happens when all has been sent and before anything is saved. Hard part: mitmproxy saves a flow
-before it sends a whole answer, so with masks the bridge sends that first.
+before it sends a whole answer, so where something is to be taken out the bridge sends that first.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 from mitmproxy import http
 
-from ..mask import mask
+from ..credentials import Credentials, hide
+from ..mask import mask, signs
+from ..scrub import HIDDEN
+from ..trace import IN_COMMENT
+from ..transform.headers import CREDENTIALS
 
 MASKED = "masked"  # in a record: its text says nothing any more
+OWN = "bridge: "  # begins reasons in our own words
 
 
-def mask_flow(flow: http.HTTPFlow) -> None:
-    """Of a call, or of an attempt that has a flow of its own; other flows stay as they are."""
+def mask_flow(flow: http.HTTPFlow, *, answer: bool = True) -> None:
+    """Of a call or an endpoint beside it, or of an attempt that has a flow of its own.
+
+    `answer`: its answer has been sent.
+    """
     record = flow.metadata.get("bridge")
     attempt = flow.metadata.get("bridge_attempt")
     if record is not None:
-        bodies = {name: mask(text) for name, text in record.get("bodies", {}).items()}
-        flow.metadata["bridge"] = {**record, "bodies": bodies, MASKED: True}
-        if shadow := record.get("shadow"):
-            shadowed = {**shadow, "request": mask(shadow.get("request", ""))}
-            flow.metadata["bridge"]["shadow"] = shadowed
-    elif attempt is not None:
+        flow.metadata["bridge"] = made = _record(record)
+        told = _reason_in_comment(record)
+        flow.comment = (
+            flow.comment.replace(told, _reason_in_comment(made)) if told else flow.comment
+        )
+    if attempt is not None:
         request = mask(attempt["client_request"])
         flow.metadata["bridge_attempt"] = {**attempt, "client_request": request, MASKED: True}
-    else:
-        return
-    for message in (flow.request, flow.response):
+        begin, label, reason = flow.comment.partition(f": {attempt['upstream']}: ")
+        flow.comment = begin + label + _reason(reason)
+    _change(flow, mask, answer)
+
+
+def _record(record: dict[str, Any]) -> dict[str, Any]:
+    bodies = {name: mask(text) for name, text in record.get("bodies", {}).items()}
+    attempts = [
+        {**attempt, "reason": _reason(attempt.get("reason", ""))} if _is_told(attempt) else attempt
+        for attempt in record.get("attempts", ())
+    ]
+    masked = {**record, "bodies": bodies, "attempts": attempts, MASKED: True}
+    if shadow := record.get("shadow"):
+        masked["shadow"] = {**shadow, "request": mask(shadow.get("request", ""))}
+    return masked
+
+
+def _reason_in_comment(record: dict[str, Any]) -> str:
+    """That of the last attempt."""
+    [*_, last] = record.get("attempts") or [{}]
+    return str(last.get("reason", ""))[:IN_COMMENT]
+
+
+def _is_told(attempt: dict[str, Any]) -> bool:
+    """Whether it has a reason that may be in an upstream's words, which may quote the app's."""
+    return bool(attempt.get("reason")) and attempt.get("outcome") in ("error", "cut")
+
+
+def _reason(text: str) -> str:
+    return text if text.startswith(OWN) else signs(text)
+
+
+def hide_credentials(flow: http.HTTPFlow, credentials: Credentials, *, answer: bool = True) -> None:
+    """Those of its request's headers, and those that the app had for other servers."""
+    for name in CREDENTIALS:
+        if name in flow.request.headers:
+            flow.request.headers[name] = HIDDEN
+    if credentials:
+        _change(flow, lambda text: hide(text, credentials), answer)
+
+
+def _change(flow: http.HTTPFlow, change: Callable[[str], str], answer: bool) -> None:
+    """The bodies."""
+    for message in (flow.request, flow.response if answer else None):
         if message is not None and message.raw_content:
             text = (message.get_content(strict=False) or b"").decode("utf-8", "replace")
-            message.content = mask(text).encode("utf-8", "surrogatepass")
+            message.content = change(text).encode("utf-8", "surrogatepass")

@@ -1,48 +1,74 @@
 """What the app had sent, of a flow that is over: the call, to be made once more.
 
-Hard part: to send a call is to rewrite its flow's request. So the app's address and headers are
-noted before that: with the flow, where they survive saving, all that names nobody; in memory, for
-as long as the flow is there, the rest.
+Hard part: to send a call is to rewrite its flow's request, and credentials are taken out of it when
+it is over. So the app's address and headers are noted before that: with the flow, where they
+survive saving, all that names nobody; in memory, for as long as the flow is there, the rest.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
 from ..call import Call
+from ..credentials import Credentials
 from ..outgoing import without_credential
+from ..scrub import HIDDEN
 from ..transform import Protocol, detect
 from ..transform.headers import CREDENTIALS, PROTOCOL_HEADERS, Headers
 from ..transform.reading import kept
 from . import flows
+from .masked import hide_credentials
 
 APP = "bridge_app"  # in the metadata of a flow
 ADDRESS = ("scheme", "host", "port", "path")
-HIDDEN = "***"
 
 
 class Unknown(ValueError):
     """Why a flow's call cannot be had."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """`body` is of a request that has credentials in it."""
+
+    headers: Headers
+    credentials: Credentials
+    body: bytes = b""
+
+
 class Origins:
     """Of the flows that are there."""
 
     def __init__(self) -> None:
-        self._headers: WeakKeyDictionary[http.HTTPFlow, Headers] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[http.HTTPFlow, _Kept] = WeakKeyDictionary()
 
     def keep(self, flow: http.HTTPFlow, call: Call) -> None:
         """To be told before the flow's request is made an upstream's."""
-        self._headers[flow] = list(call.headers)
+        credentials = call.credentials
+        body = call.body if credentials else b""
+        self._kept[flow] = _Kept(list(call.headers), credentials, body)
         noted = PROTOCOL_HEADERS[call.protocol] | CREDENTIALS
         headers = [(n, v) for n, v in call.headers if n.lower() in noted]
         flow.metadata[APP] = {
             **{key: getattr(call, key) for key in ADDRESS},
             "headers": [list(pair) for pair in without_credential(headers)],
         }
+
+    def knows(self, flow: http.HTTPFlow) -> bool:
+        return flow in self._kept
+
+    def has_credentials(self, flow: http.HTTPFlow) -> bool:
+        """Besides those of its headers."""
+        kept = self._kept.get(flow)
+        return kept is not None and bool(kept.credentials)
+
+    def hide(self, flow: http.HTTPFlow, *, answer: bool = True) -> None:
+        """Take the credentials out of a call that is over; `answer`: its answer has been sent."""
+        if kept := self._kept.get(flow):
+            hide_credentials(flow, kept.credentials, answer=answer)
 
     def call(self, flow: http.HTTPFlow) -> Call:
         """The app's, as far as it is known; Unknown says why it is not."""
@@ -56,11 +82,12 @@ class Origins:
         if protocol is None:
             raise Unknown("it is no LLM call")
         sent = flows.call_of(flow, protocol)
-        call = replace(sent, body=_body(known, sent.body))
+        own = self._kept.get(flow)
+        call = replace(sent, body=(own and own.body) or _body(known, sent.body))
         app = flow.metadata.get(APP)
         if app is None:  # its request is still the app's, or nothing better is known
             return call
-        given = self._headers.get(flow) or [(name, value) for name, value in app["headers"]]
+        given = own.headers if own else [(name, value) for name, value in app["headers"]]
         address = {key: app[key] for key in ADDRESS}
         return replace(call, headers=tuple(given), **address)
 
@@ -79,3 +106,8 @@ def _body(known: Mapping[str, Any], own: bytes) -> bytes:
 def lacks_credential(call: Call) -> bool:
     """Whether the app had one that is not known any more."""
     return any(n.lower() in CREDENTIALS and v == HIDDEN for n, v in call.headers)
+
+
+def lacks_others(call: Call) -> bool:
+    """Whether it handed over some for other servers, and they are not known any more."""
+    return any(HIDDEN in credential.text for credential in call.credentials)

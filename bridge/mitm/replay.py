@@ -19,7 +19,7 @@ from ..shadow import compare
 from ..steps import AGAIN, Step
 from ..upstream import Upstream
 from . import flows
-from .origin import Unknown, lacks_credential
+from .origin import Unknown, lacks_credential, lacks_others
 from .runtime import Runtime
 
 type Kind = Literal["replay", "shadow"]
@@ -66,10 +66,12 @@ class Replays:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, of: http.HTTPFlow, call: Call, upstream: Upstream, kind: Kind) -> http.HTTPFlow:
-        """The flow of the replay; Unknown where the app's own key would be needed and is gone."""
+        """The flow of the replay; Unknown where a credential of the app's is needed and gone."""
         if not upstream.api_keys and call.addresses(upstream) and lacks_credential(call):
             name = upstream.name
             raise Unknown(f"the app's own key is not kept, so {name} needs an api_key of its own")
+        if lacks_others(call):
+            raise Unknown("what the app had for other servers, such as those of MCP, is not kept")
         sender = playback()
         record: dict[str, Any] | None = of.metadata.get("bridge")
         trial = Trial(of, record, call, upstream, kind)

@@ -134,6 +134,7 @@ class Runtime:
             upstream_id=fit.owner(upstream) if upstream else name,
             own_host=upstream is not None and call.addresses(upstream),
             key=self._key,
+            stores=self.store is not None,
             ledger=self.ledger.at(clock()) if self.ledger else None,
             credentials=self._credentials(call),
         )

@@ -54,7 +54,8 @@ KNOWN: dict[str, set[str]] = {
 
 UNKNOWN = (
     "bridge: this version of mitmproxy is not known to the bridge. It works, but a call whose "
-    "upstream fails gets the failure; only the next one goes to a backup. What is not as it was: %s"
+    "upstream fails gets the failure; only the next one goes to a backup. And nothing is taken out "
+    "of whole answers before they are saved. What is not as it was: %s"
 )
 
 

@@ -2,7 +2,8 @@
 
 `/bridge/` of mitmweb's own server, behind its password; `http://bridge.local/` for whoever uses the
 proxy. Both give the same answers. Hard part: a page that is open wants to see what happens now, and
-must not fill the list of flows; so one request waits until there is news, and leaves no flow.
+must not fill the list of flows; so one request waits until there is news, and leaves no flow. And
+no traffic may wait for a page.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from mitmproxy import ctx, http
 
-from ..pages.respond import HEADERS, JSON, Asked, Page, Source, respond
+from ..pages.respond import CALL, HEADERS, JSON, Asked, Page, Source, respond
 from ..transform.json_text import dumps
 from .news import News
 
@@ -21,7 +22,11 @@ logger = logging.getLogger(__name__)
 
 HOST = "bridge.local"
 PATH = "/bridge/"
+SETTING = "llm_bridge"  # where mitmweb has the site that is served
 AFTERWARDS = 2.0  # seconds behind an answer
+# Columns of mitmweb's list, where nobody has said which.
+USUAL = ["tls", "icon", "path", "method", "status", "size", "time"]
+WITH_COMMENT = ["tls", "icon", "path", "comment", "method", "status", "size", "time"]
 
 
 class Shown(Source, Interface):
@@ -44,12 +49,14 @@ class Site:
             version = asked.query.get("version", "")
             known = int(version) if version.isdecimal() and len(version) < 15 else -1
             return Page(200, JSON, dumps({"version": await source.news.since(known)}))
+        if asked.path.startswith(CALL):
+            return await asyncio.to_thread(respond, asked, source, self._clock())
         return respond(asked, source, self._clock())
 
     # --- in mitmweb
 
     def serve(self) -> None:
-        """From mitmweb's own server, if it is mitmweb that runs."""
+        """From mitmweb's own server, if it is mitmweb that runs; its list has our comments too."""
         if (app := getattr(ctx.master, "app", None)) is None:
             return
         try:
@@ -57,7 +64,11 @@ class Site:
         except (ImportError, AttributeError):
             logger.warning("bridge: this mitmweb is not known; the pages are at http://%s/", HOST)
             return
-        app.add_handlers(r".*", [(r"/bridge(?:/(.*))?", Handler, {"site": self})])
+        if SETTING not in app.settings:  # else addon.py was loaded again
+            app.add_handlers(r".*", [(r"/bridge(?:/(.*))?", Handler)])
+        app.settings[SETTING] = self
+        if list(ctx.options.web_columns) == USUAL:
+            ctx.options.update(web_columns=WITH_COMMENT)
 
     # --- through the proxy
 

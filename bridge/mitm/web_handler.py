@@ -7,13 +7,10 @@ does not run.
 from mitmproxy.tools.web.app import RequestHandler
 
 from ..pages.respond import HEADERS, Asked
-from .web import PATH, Site
+from .web import PATH, SETTING, Site
 
 
 class Handler(RequestHandler):
-    def initialize(self, site: Site) -> None:
-        self._site = site
-
     def check_xsrf_cookie(self) -> None:
         """What acts has a header that other sites cannot send, through the proxy too."""
 
@@ -35,7 +32,8 @@ class Handler(RequestHandler):
         query = {name: self.get_query_argument(name) for name in request.query_arguments}
         headers = {name.lower(): value for name, value in request.headers.get_all()}
         asked = Asked(request.method or "GET", path, query, headers, request.body)
-        page = await self._site.answer(asked)
+        site: Site = self.settings[SETTING]
+        page = await site.answer(asked)
         self.set_status(page.status)
         for name, value in HEADERS:
             self.set_header(name, value)

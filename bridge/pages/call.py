@@ -1,9 +1,10 @@
 """One call as a page shows it: what was said, both wires, the stream in time, the attempts.
 
-In: its record. Out: plain data. Whatever a record lacks, the page has the rest.
+In: its record. Out: plain data. Whatever a record lacks, the page has the rest. What is made of the
+bodies takes time, so a page may ask for a part of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..transform import PROTOCOLS, Protocol
@@ -16,21 +17,34 @@ ABOUT = (
     "started conversation client upstream route model attempts notes usage timing stop timeline "
     "replay_of replays injected shadow compare"
 ).split()
+PARTS = ("transcript", "wire", "events")
 _PROTOCOLS: dict[str, Protocol] = {protocol: protocol for protocol in PROTOCOLS}
 
 
-def call_page(call_id: str, record: Mapping[str, Any]) -> Json:
-    """The page of the call with this id."""
+def call_page(
+    call_id: str,
+    record: Mapping[str, Any],
+    parts: Collection[str] = PARTS,
+    cost: float | None = None,
+) -> Json:
+    """The page of the call with this id, with these of its parts."""
     bodies = record.get("bodies") or {}
     return {
         "id": call_id,
         **{key: record[key] for key in ABOUT if key in record},
+        "cost": cost,
         "kept": bool(bodies),
         "sizes": {name: len(text.encode("utf-8", "replace")) for name, text in bodies.items()},
-        "transcript": _transcript(record, bodies),
-        "wire": [section.as_dict() for section in wire.sections(record)] if bodies else [],
-        "events": [row.as_dict() for row in events.rows(record)] if bodies else [],
+        **{part: made(record, bodies) for part, made in MADE.items() if part in parts},
     }
+
+
+def _wire(record: Mapping[str, Any], bodies: Mapping[str, str]) -> Json:
+    return [section.as_dict() for section in wire.sections(record)] if bodies else []
+
+
+def _events(record: Mapping[str, Any], bodies: Mapping[str, str]) -> Json:
+    return [row.as_dict() for row in events.rows(record)] if bodies else []
 
 
 def _transcript(record: Mapping[str, Any], bodies: Mapping[str, str]) -> Json:
@@ -44,6 +58,9 @@ def _transcript(record: Mapping[str, Any], bodies: Mapping[str, str]) -> Json:
     told = bodies.get("client_response") or bodies.get("upstream_response") or ""
     answer = transcript.of_answer(read_answer(protocol, told.encode(), _status(record)))
     return {"request": request.as_dict(), "answer": answer.as_dict() if told else None}
+
+
+MADE = {"transcript": _transcript, "wire": _wire, "events": _events}
 
 
 def _status(record: Mapping[str, Any]) -> int:

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from ..history.calls import History, status
 from ..history.metrics import metrics
 from ..transform.json_text import Json, dumps, loads
-from .call import call_page
+from .call import PARTS, call_page
 
 HERE = Path(__file__).parent / "assets"
 TYPES = {
@@ -27,6 +27,7 @@ TYPES = {
 }
 JSON = "application/json"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
+CALL = "api/call/"  # below it, what takes its time: a body is read and compared
 GUARD = "x-bridge"  # the header, in lower case, that a request which acts has to have
 OWN = ("none", "same-origin")  # what browsers call requests that no other site makes
 MOST = 1_000  # rows of a list
@@ -103,10 +104,18 @@ def _read(path: str, query: Mapping[str, str], source: Source, now: float) -> Js
         case "conversation":
             return history.conversation(unquote(key))
         case "call":
-            record = history.record(unquote(key))
-            return None if record is None else call_page(unquote(key), record)
+            return _call(unquote(key), query, history)
         case _:
             return None
+
+
+def _call(call_id: str, query: Mapping[str, str], history: History) -> Json:
+    record = history.record(call_id)
+    if record is None:
+        return None
+    used = (record.get("model") or {}).get("used") or ""
+    cost = history.prices.cost(record.get("usage") or {}, used)
+    return call_page(call_id, record, (query["part"],) if "part" in query else PARTS, cost)
 
 
 def _number(query: Mapping[str, str], name: str, usual: int, most: int) -> int:

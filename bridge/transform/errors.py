@@ -303,8 +303,8 @@ def _text(value: Json) -> str:
             return value.strip()
         case list():  # FastAPI: what was wrong with which field
             return "; ".join(filter(None, map(_complaint, value)))
-        case {"message": str(message)}:
-            return message.strip()
+        case {"message": inner} | {"detail": inner}:  # Mistral's holds a list
+            return _text(inner)
         case _:
             return ""
 

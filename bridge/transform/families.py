@@ -323,8 +323,14 @@ OLLAMA: Family = {
     "openai_responses": replace(_RESPONSES, custom_tools=False),
 }
 LM_STUDIO: Family = {
-    # Source: LM Studio's documentation and what its clients send, 2026.
-    "openai_chat": replace(_CHAT, efforts=("none", "low", "medium", "high", "xhigh"), top_k=True),
+    # Source: LM Studio's documentation and what its clients send, 2026; for the last one its own
+    # error ("'response_format.type' must be 'json_schema' or 'text'").
+    "openai_chat": replace(
+        _CHAT,
+        efforts=("none", "low", "medium", "high", "xhigh"),
+        top_k=True,
+        json_object=False,
+    ),
     "anthropic_messages": _MESSAGES,
     "openai_responses": _RESPONSES,
 }

@@ -34,6 +34,12 @@ LOSSES: dict[str, str] = {
     "moderation": "moderation_dropped",
     "truncation": "truncation_dropped",
     "context_management": "context_edit_dropped",
+    "response_format": "json_mode_prompted",
+    "output_format": "json_mode_prompted",
+    "tool_choice": "tool_subset_unenforced",
+    "function_call": "tool_subset_unenforced",
+    "mcp_servers": "mcp_dropped",
+    "citations": "citations_dropped",
     "service_tier": "tier_dropped",
     "speed": "speed_dropped",
     "metadata": "metadata_dropped",
@@ -53,6 +59,11 @@ LOSSES: dict[str, str] = {
     "cache_control": "hint_dropped",
     "phase": "hint_dropped",
 }
+# What means the same as nothing.
+DEFAULTS: dict[str, tuple[Json, ...]] = {
+    "tool_choice": ("auto", {"type": "auto"}),
+    "function_call": ("auto",),
+}
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 TURNS = ("messages", "input")
 
@@ -68,10 +79,15 @@ def fitted(body: Json, profile: Profile, notes: Notes) -> Json:
     for path in profile.refused_fields:
         left = _without(body, path.split("."))
         if left is not body:
-            code = LOSSES.get(path.rpartition(".")[2], "field_dropped")
-            notes.add(code, path, "this upstream does not take it")
+            notes.add(_loss(path, body), path, "this upstream does not take it")
         body = left
     return _within_limit(body, profile, notes)
+
+
+def _loss(path: str, body: dict[str, Json]) -> str:
+    if body.get(path) in DEFAULTS.get(path, ()):
+        return "hint_dropped"
+    return LOSSES.get(path.rpartition(".")[2], "field_dropped")
 
 
 def output_limit(model: str, profile: Profile) -> int | None:

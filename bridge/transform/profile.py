@@ -39,6 +39,7 @@ class Profile:
     sampling: Models = ALL  # models that take temperature, top_p, top_k
     reasoning: Models = ALL  # models that take an effort
     cache_breakpoints: bool = True
+    merge_roles: bool = False  # adjacent messages of one role are joined; not by Responses
     effort_updates: Models = ALL  # models whose effort may change within a conversation
     tool_updates: Models = ALL  # models that may be given further tools within one
 
@@ -51,6 +52,8 @@ class Profile:
     custom_tools: bool = True
     strict_tools: bool = True
     json_schema: bool = True  # takes response_format json_schema
+    json_object: bool = True  # takes response_format json_object
+    named_choice: bool = True  # takes a tool_choice that names a tool
     cache_field: Literal["prompt_cache_breakpoint", "cache_control"] = "prompt_cache_breakpoint"
     vendor_fields: bool = True  # store, metadata, safety_identifier, prompt_cache_key, verbosity
     stop: Models = ALL
@@ -81,7 +84,6 @@ class Profile:
     compaction: Models = ALL  # models whose context is summed up when it grows too long
     mcp_beta: str = "mcp-client-2026-09-15"  # that lets MCP servers be named; "": there is none
     drop_unbound: bool = False  # thinking of another conversation is dropped instead of refused
-    merge_roles: bool = False  # adjacent messages of one role are joined
     max_tokens_default: int = 32_000  # where the client gave no limit; the API demands one
     output_limits: tuple[tuple[str, int], ...] = ()  # (model glob, most output tokens)
 

@@ -122,16 +122,16 @@ def state_of(block: Json) -> str:
 
 
 def keys_of(parts: Sequence[Part], before: bytes, upstream: str) -> tuple[bytes, ...]:
-    """The keys of a turn: by each of its calls, and by what was said before it.
+    """The keys of a turn: by what was said before it, and by each of its calls.
 
-    Ids such as call_0 come again in other conversations, so what the turn says is part of a key.
+    Ids such as call_0 come again, and so do calls with nothing around them. What the turn says is
+    part of each key, and the place it stood in counts before the ids, which outlive an edit of it.
     `before` is the digest that `digests` gives for what precedes it.
     """
     content = dumps(said(parts))
     calls = [part.id for part in parts if isinstance(part, ToolCallPart)]
-    return tuple(_key(upstream, call_id.encode(), content) for call_id in calls) + (
-        _key(upstream, before, content),
-    )
+    of_calls = (_key(upstream, call_id.encode(), content) for call_id in calls)
+    return (_key(upstream, before, content), *of_calls)
 
 
 def _key(upstream: str, *pieces: bytes) -> bytes:

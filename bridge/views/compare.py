@@ -26,14 +26,14 @@ TELLING = 14
 @dataclass(slots=True)
 class Line:
     """`name` is what the field is called whichever the protocol, "" for a whole block; `about`:
-    the value it could be known by elsewhere; `rest`: what else the block has then; `more`: lines
+    what it could be known by elsewhere; `rest`: what else the block has then; `more`: lines
     like it that are not shown."""
 
     kind: Kind
     left: Place | None
     right: Place | None
     name: str = ""
-    about: Json = None
+    about: Place | None = None
     rest: Fields = field(default_factory=dict)
     notes: list[Mapping[str, Json]] = field(default_factory=list)
     more: int = 0
@@ -57,7 +57,7 @@ def _whole(fields: Fields, body: Json, shared: set[str]) -> Fields:
         if top not in own or place.path == top:
             found[name] = place
         else:
-            found[top] = Place(top, body[top])
+            found[f"{top} {top}" if top in fields else top] = Place(top, body[top])
     return found
 
 
@@ -109,7 +109,7 @@ def _what(block: Block) -> str:
 def _alone(block: Block, line: Line) -> Line:
     known = "data" if "data" in block.fields else "text"
     if known in block.fields:
-        line.about = block.fields[known].value
+        line.about = block.fields[known]
         line.rest = {
             name: place
             for name, place in block.fields.items()
@@ -170,7 +170,7 @@ def _places(name: str, left: Place | None, right: Place | None, depth: int) -> I
     if left is None or right is None:
         place = left or right
         if place is not None and place.value not in EMPTY:
-            yield Line("left" if left else "right", left, right, name, place.value)
+            yield Line("left" if left else "right", left, right, name, place)
         return
     mine, other = left.value, right.value
     if _equal(mine, other):
@@ -261,8 +261,9 @@ def _told_once(lines: list[Line], kind: Kind) -> dict[str, Line]:
     return {value: line for value, line in told.items() if value not in again}
 
 
-def _telling(value: Json) -> str:
+def _telling(place: Place | None) -> str:
     """A value that is not by chance somewhere else; "" for one that may be."""
+    value = place.value if place else None
     if isinstance(value, str):
         return value if len(value) >= TELLING else ""
     try:
@@ -273,6 +274,5 @@ def _telling(value: Json) -> str:
 
 
 def _elsewhere(left: Line, right: Line) -> Iterator[Line]:
-    places = [Place(line.path, left.about) for line in (left.left, right.right) if line]
-    yield Line("same", places[0], places[1], left.name)
+    yield Line("same", left.about, right.about, left.name)
     yield from _fields(left.rest, right.rest)

@@ -106,8 +106,8 @@ KEYS = {
 HOLDERS = ("result", "reasoning")  # kinds that have parts inside
 # Kinds that are always said by one role, whoever says what they stand in.
 ROLES = {"call": "assistant", "reasoning": "assistant", "result": "tool"}
-# Keys that only say what a block is, and where it stands in a stream.
-UNTOLD = {"result": ("type", "role"), "call": ("type", "index")}
+# Keys whose words and numbers only say what a block is, and where it stands in a stream.
+FORM = {"result": ("type", "role"), "call": ("type", "index")}
 
 
 # --- blocks
@@ -153,7 +153,7 @@ def _put_keys(
             _put_keys(inner, place, kind, fields)
         elif reader := READERS.get((kind, name)):
             reader(inner, place, name, fields)
-        elif key not in UNTOLD.get(kind, ("type",)):
+        elif key not in FORM.get(kind, ("type",)) or isinstance(inner, dict | list):
             put(fields, name, Place(place, inner))
 
 

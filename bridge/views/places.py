@@ -111,7 +111,8 @@ def _flatten_choices(choices: Json, fields: Fields) -> None:
     for n, choice in enumerate(choices if isinstance(choices, list) else []):
         path = f"choices[{n}]"
         for key, value in choice.items() if isinstance(choice, dict) else ():
-            if key not in (_said_in(choice), "index"):
+            is_form = key == "index" and not isinstance(value, dict | list)
+            if key != _said_in(choice) and not is_form:
                 put(fields, key if n == 0 else f"{path}.{key}", Place(f"{path}.{key}", value))
 
 
@@ -119,7 +120,7 @@ def _flatten_choices(choices: Json, fields: Fields) -> None:
 
 # Keys of a message of Chat that hold its reasoning -> names for all protocols.
 REASONING = {"reasoning_content": "text", "reasoning": "text", "reasoning_details": "state"}
-SPOKEN = ("role", "content", "type", "tool_calls", *REASONING)  # the others are fields of a message
+SPOKEN = ("content", "tool_calls", *REASONING)  # the others are fields of a message
 OF_MESSAGE = "message."  # begins names of fields that a message has beside what is said
 
 
@@ -152,12 +153,17 @@ def _turn(value: Json, path: str, role: str) -> Iterator[Block]:
         yield known(value, path, "tool", "result")
         return
     blocks = list(_parts(value, path, said))
-    rest = {k: Place(f"{path}.{k}", v) for k, v in value.items() if k not in SPOKEN}
+    rest = {k: Place(f"{path}.{k}", v) for k, v in value.items() if not _is_told(k, v)}
     if not blocks and rest:
         blocks = [Block(said, "message", path, value)]
     for name, place in rest.items():
         put(blocks[0].fields, f"{OF_MESSAGE}{name}", place)
     yield from blocks
+
+
+def _is_told(key: str, value: Json) -> bool:
+    """Whether a key of a message is told by its blocks."""
+    return key in SPOKEN or (key in FORM and not isinstance(value, dict | list))
 
 
 def _is_message(value: dict[str, Json]) -> bool:
@@ -167,13 +173,14 @@ def _is_message(value: dict[str, Json]) -> bool:
 def _parts(message: dict[str, Json], path: str, role: str) -> Iterator[Block]:
     yield from _reasoning(message, path, role)
     yield from blocks_in(message.get("content"), f"{path}.content", role)
-    calls = message.get("tool_calls") or []
+    calls = message.get("tool_calls")
     for n, call in enumerate(calls if isinstance(calls, list) else [calls]):
-        yield known(call, f"{path}.tool_calls[{n}]", role, "call")
+        if call is not None:
+            yield known(call, f"{path}.tool_calls[{n}]", role, "call")
 
 
 def _reasoning(message: dict[str, Json], path: str, role: str) -> Iterator[Block]:
-    given = {key: message[key] for key in REASONING if message.get(key)}
+    given = {key: message[key] for key in REASONING if message.get(key) is not None}
     if not given:
         return
     first, *others = given

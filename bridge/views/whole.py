@@ -196,7 +196,7 @@ def _grow_choice(choice: dict[str, Json], given: dict[str, Json], texts: _Texts)
     for key, value in given.items():
         if key == "logprobs" and isinstance(value, dict):
             for kind, more in value.items():
-                _list(_inner(choice, key), kind).extend(more or ())
+                _list(_inner(choice, key), kind).extend(more if isinstance(more, list) else [])
         elif value is not None or key not in choice:
             choice[key] = value
 

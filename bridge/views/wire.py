@@ -43,7 +43,7 @@ def rows(left: str, right: str, notes: Iterable[Note] = (), *, limit: int = LIMI
 
 
 def sections(record: Mapping[str, Any], *, limit: int = LIMIT) -> list[Section]:
-    """The attempts that failed, the request, and the answer."""
+    """The attempts that failed, the request, the answer, and what a shadow would have been sent."""
     bodies, attempts = _mapping(record.get("bodies")), _mappings(record.get("attempts"))
     asked, told = _text(bodies.get("client_request")), _text(bodies.get("client_response"))
     sent, came = _text(bodies.get("upstream_request")), _text(bodies.get("upstream_response"))
@@ -56,7 +56,19 @@ def sections(record: Mapping[str, Any], *, limit: int = LIMIT) -> list[Section]:
     failed = [attempt for attempt in attempts if attempt.get("outcome") not in QUIET]
     found = [Section("failed attempts", "", "", list(map(_attempt, failed)))] if failed else []
     found.append(request.section("request", app, upstream, top, limit))
-    return [*found, answer.section("answer", app, upstream, [], limit)]
+    found.append(answer.section("answer", app, upstream, [], limit))
+    shadow = _mapping(record.get("shadow"))
+    return [*found, _shadow(shadow, asked, app, limit)] if shadow else found
+
+
+def _shadow(shadow: Mapping[str, Any], asked: str, app: str, limit: int) -> Section:
+    upstream = _label(shadow.get("upstream"), shadow.get("protocol"))
+    if shadow.get("refused"):
+        refused = {"code": "refused", "detail": shadow["refused"]}
+        return Section("shadow", app, upstream, [Row("same", "", notes=(refused,))])
+    pair = _Pair(asked, _text(shadow.get("request")))
+    top = pair.noted(_mappings(shadow.get("notes")), "left", near=True)
+    return pair.section("shadow", app, upstream, top, limit)
 
 
 def attempt_sections(
@@ -127,13 +139,25 @@ class _Pair:
 
     def rows(self, top: list[Note], limit: int) -> list[Row]:
         found = [Row("same", "", notes=tuple(top))] if top else []
-        found += rows_of(self._lines, limit)
-        if any(body.more for body in self._bodies()):
-            found.append(Row("skip", "", _missing(self._left), _missing(self._right)))
+        lines = list(self._lines)
+        unknown = _cut_off(lines, "left", self._right), _cut_off(lines, "right", self._left)
+        found += rows_of(lines, limit)
+        for left, right in (unknown, (_missing(self._left), _missing(self._right))):
+            if left or right:
+                found.append(Row("skip", "", left, right))
         return found
 
     def _bodies(self) -> tuple[Kept, Kept]:
         return self._left, self._right
+
+
+def _cut_off(lines: list[Line], side: Side, other: Kept) -> str:
+    """Takes away what `side` has behind the place where the other was cut, and says how much."""
+    known = len(lines)
+    while other.more and lines and lines[-1].kind == side and not lines[-1].notes:
+        lines.pop()
+    gone = known - len(lines)
+    return f"{gone:,} more, for which the other side was not kept" if gone else ""
 
 
 def _missing(body: Kept) -> str:
@@ -203,7 +227,7 @@ def _label(name: object, protocol: object) -> str:
 
 LEGEND = "~ changed   - only the app's side   + only the upstream's side   = under another name"
 SIGNS = {"same": " ", "changed": "~", "left": "-", "right": "+"}
-ARROWS = {"request": "->", "answer": "<-"}
+ARROWS = {"request": "->", "answer": "<-", "shadow": "->"}
 
 
 def _room(width: int) -> int:

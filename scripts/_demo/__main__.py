@@ -187,7 +187,8 @@ def main() -> int:
         with running_simulator() as sim, running_proxy(sim, web) as proxy:
             play(sim, proxy)
             if web:
-                show.say("\n" + proxy.wait_for("Look at the traffic: .*")[0] + "\nCtrl-C ends it.")
+                show.say("\n" + proxy.wait_for("Look at the traffic: .*")[0])
+                show.say(proxy.wait_for("The bridge's own pages: .*")[0] + "\nCtrl-C ends it.")
                 signal.pause()
     except KeyboardInterrupt:
         show.say("\nEnded.")

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from bridge.simulator import Simulator
+from tests.e2e.web import running_web
 from tests.processes import Proxy
 
 Start = Callable[..., Proxy]
@@ -53,3 +55,54 @@ def said(text: str, stream: bool) -> str:
         return str(json.loads(text)["content"][0]["text"])
     events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
     return "".join(event.get("delta", {}).get("text", "") for event in events)
+
+
+def test_what_goes_wrong_says_no_more_in_files_and_no_less_to_the_app(
+    sim: Simulator, tmp_path: Path, confdir: Path
+) -> None:
+    """Failover, an upstream's error that quotes the app, the bridge's own refusal, a fault that was
+    injected, an endpoint beside the call, an answer that the app names later."""
+    config: dict[str, Any] = {
+        "mask": True,
+        "upstreams": {
+            name: {"protocol": "openai_chat", "url": sim.base(name), "api_key": "k"}
+            for name in ("a", "b")
+        },
+        "routes": [{"upstreams": ["a", "b"]}],
+        "failover": {"health_check": {"interval": 0}},
+    }
+    quoted = {"error": {"message": f"{WORD} is no word", "type": "invalid_request_error"}}
+    body = {"model": "claude-x", "max_tokens": 50, "messages": SENT}
+    picture = {"type": "image", "source": {"type": "file", "file_id": "f"}}
+    refused = {**body, "messages": [{"role": "user", "content": [picture, *said_parts()]}]}
+    stored = {"model": "m", "input": f"[[text:{WORD}]]", "store": True}
+    with running_web(tmp_path, confdir, config, "--mode", "reverse:http://127.0.0.1:9") as web:
+        client = httpx2.Client(base_url=web.proxy.url, trust_env=False, timeout=20)
+        with client:
+            sim.fault("a", {"kind": "status", "status": 529, "body": quoted})
+            assert WORD in client.post("/v1/messages", json=body, headers=HEADERS).text
+            sim.fault("a", {"kind": "status", "status": 400, "body": quoted})
+            told = client.post("/v1/messages", json=body, headers=HEADERS).json()
+            assert told["error"]["message"] == f"{WORD} is no word"
+            told = client.post("/v1/messages", json=refused, headers=HEADERS).json()
+            assert "an image kept by its vendor" in told["error"]["message"]
+            web.run("bridge.inject", "~all", "429")
+            told = client.post("/v1/messages", json=body, headers=HEADERS).json()
+            assert told["error"]["message"] == "bridge: injected 429"
+            count = client.post("/v1/messages/count_tokens", json=body, headers=HEADERS).json()
+            assert count["input_tokens"] > 0
+            answer = client.post("/v1/responses", json=stored).json()
+            assert WORD in client.get(f"/v1/responses/{answer['id']}").text
+        shown = json.dumps(web.flows())
+        for flow in web.flows():
+            shown += web._client.get(f"/bridge/api/call/{flow['id']}").text
+            for message in ("request", "response"):
+                shown += web.body(flow["id"], message).decode()
+                shown += web.shown(flow["id"], message)[1]
+        saved = "".join(str(flow.get_state()) for flow in web.proxy.flows())
+        assert SECRET not in shown and WORD not in shown
+        assert SECRET not in saved and WORD not in saved
+
+
+def said_parts() -> list[dict[str, str]]:
+    return [{"type": "text", "text": SENT[0]["content"]}]

@@ -5,6 +5,7 @@ Traffic of three apps: a conversation, a failover, a loss, an error.
 
 import json
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from bridge.simulator import Simulator, running
 from tests.browser import Page, browser, executable
-from tests.processes import Proxy, free_port, running_proxy, wait_until
+from tests.processes import ROOT, Proxy, free_port, running_proxy, wait_until
 
 PASSWORD = "let me in"
 pytestmark = pytest.mark.skipif(
@@ -28,9 +29,10 @@ CONFIG: dict[str, Any] = {
             "match": {"protocol": "anthropic_messages"},
             "upstreams": ["chat", "own"],
         },
+        {"name": "shadows", "match": {"model": "shadowed"}, "upstreams": ["chat"], "shadow": "own"},
         {"name": "others", "upstreams": ["own"]},
     ],
-    "failover": {"health_check": {"interval": 0}, "cooldown": "10m"},
+    "failover": {"health_check": {"interval": "1h"}, "cooldown": "10m"},
     "prices": {"*": {"input": 3, "output": 15, "cache_read": 0.3}},
 }
 TOOL = {"name": "read_file", "input_schema": {"type": "object"}}
@@ -114,6 +116,7 @@ def test_the_dashboard_tells_how_things_are(page: Page) -> None:
     for words in (
         "cooling",
         "healthy",
+        "next check in",
         "429 too many requests",
         "failed over",
         "agents",
@@ -177,6 +180,12 @@ def test_a_failing_turn_is_two_clicks_from_the_field(page: Page) -> None:
     page.click(".tabs button", "Both wires")
     told = page.wait_for("openai_chat")
     assert "stop_sequences[4]" in told and '"e"' in told
+    colours = "getComputedStyle(document.querySelector('tr.%s td.code')).backgroundColor"
+    assert len({page.run(colours % kind) for kind in ("changed", "same")}) == 2
+    widths = "[...document.querySelectorAll('.scroll')].map((e) => e.scrollWidth - e.clientWidth)"
+    assert not any(page.run(widths)), "both sides are in sight"
+    folded = "document.querySelector('tr.skip').getBoundingClientRect().left"
+    assert page.run(folded) > 0, "what is left out is said"
     picture(page, "wires")
     page.look(390)
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
@@ -218,9 +227,52 @@ def test_what_traffic_holds_is_text(page: Page) -> None:
     assert page.run("document.querySelectorAll('main img').length") == 0
 
 
+def test_the_way_past_the_menu_stays_on_the_page(page: Page) -> None:
+    page.run("document.querySelector('.jump').focus()")
+    page.press("Enter")
+    wait_until(lambda: page.run("document.activeElement.id") == "main" or None, "the focus")
+    assert "There is no page" not in page.text and page.run("location.hash") == "#/"
+
+
+def test_a_fault_that_was_asked_for_and_what_a_shadow_would_get(
+    page: Page, web: str, proxy: Proxy
+) -> None:
+    allowed = {"authorization": f"Bearer {PASSWORD}", "x-xsrftoken": "ab" * 16}
+    cookies = dict.fromkeys(("_xsrf", "_mitmproxy_xsrf"), "ab" * 16)
+    with httpx2.Client(base_url=web, trust_env=False, headers=allowed, cookies=cookies) as client:
+        asked = {"arguments": ["~all", "429 retry-after=3"]}
+        assert client.post("/commands/bridge.inject", json=asked).status_code == 200
+    with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+        hello = [{"role": "user", "content": "[[text:Hello.]]"}]
+        body = {"model": "shadowed", "messages": hello}
+        assert client.post("/v1/chat/completions", json=body).status_code == 429
+        more = {**body, "messages": [{**hello[0], "name": "Ann"}]}
+        assert client.post("/v1/chat/completions", json=more).status_code == 200
+    page.click("nav a", "Calls")
+    page.wait_for("injected")
+    row = (
+        "[...document.querySelectorAll('tr')].filter((row) => row.textContent.includes('shadowed'))"
+    )
+    page.run(
+        f"{row}.find((row) => row.textContent.includes('injected')).querySelector('a').click()"
+    )
+    told = page.wait_for("The answer")
+    assert "429 retry-after=3 (at once)" in told and "[object" not in told
+    page.click("nav a", "Calls")
+    page.wait_for("shadowed")
+    page.run(
+        f"{row}.find((row) => !row.textContent.includes('injected')).querySelector('a').click()"
+    )
+    told = page.wait_for("name_dropped")
+    assert "own (Messages): name_dropped" in told
+    page.click(".tabs button", "Both wires")
+    told = page.wait_for("own (anthropic_messages)")
+    assert told.count("shadow") > 1 and "messages[0].name" in told
+
+
 def test_a_page_that_is_not_there(page: Page) -> None:
     page.run("location.hash = '#/call/nobody'")
-    page.wait_for("there is no GET")
+    page.wait_for("This call is not kept here")
     page.run("location.hash = '#/elsewhere'")
     page.wait_for("There is no page")
 
@@ -243,10 +295,40 @@ def test_a_password_is_wanted(web: str) -> None:
         assert client.post("/bridge/api/check", headers=allowed, content=b"{}").status_code == 403
 
 
+def test_they_are_still_there_when_the_addon_is_loaded_again(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    """mitmproxy does that when the file changes."""
+    script = tmp_path / "addon.py"
+    script.write_text((ROOT / "addon.py").read_text("utf-8"), "utf-8")
+    web = ("--no-web-open-browser", "--web-port", str(free_port()), "--set", "web_password=x")
+    options = ("--mode", "reverse:http://127.0.0.1:9", *web)
+    upstreams = {"own": {"protocol": "openai_chat", "url": sim.base("own"), "api_key": "k"}}
+    config = {"upstreams": upstreams, "routes": [{"upstreams": ["own"]}]}
+    env = {"PYTHONPATH": str(ROOT)}
+    with running_proxy(
+        tmp_path, tmp_path / "confdir", config, *options, tool="mitmweb", script=script, env=env
+    ) as made:
+        page = made.wait_for(r"Web server listening at (http://[^/\s]+)")[1]
+        allowed = {"authorization": "Bearer x"}
+        with httpx2.Client(base_url=page, trust_env=False, headers=allowed) as client:
+            body = {"model": "m", "messages": [{"role": "user", "content": "[[text:x]]"}]}
+            httpx2.post(f"{made.url}/v1/chat/completions", json=body, trust_env=False)
+
+            def calls() -> int | None:
+                told = client.get("/bridge/status").json()
+                return told["totals"]["calls"] if "totals" in told else None
+
+            wait_until(lambda: calls() == 1 or None, "the call to be counted")
+            script.write_text(script.read_text("utf-8") + "\n", "utf-8")
+            wait_until(lambda: calls() == 0 or None, "a bridge that has seen nothing yet")
+
+
 @pytest.mark.parametrize("tool", ["mitmdump", "mitmweb"])
 def test_the_pages_are_there_through_the_proxy(sim: Simulator, tmp_path: Path, tool: str) -> None:
     upstreams = {"own": {"protocol": "anthropic_messages", "url": sim.base("own"), "api_key": "k"}}
     config = {"upstreams": upstreams, "routes": [{"upstreams": ["own"]}]}
+    config |= {"intercept": {"only": True}}
     web = ("--no-web-open-browser", "--web-port", str(free_port())) if tool == "mitmweb" else ()
     with running_proxy(tmp_path, tmp_path / "confdir", config, *web, tool=tool) as made:
         with httpx2.Client(
@@ -262,3 +344,6 @@ def test_the_pages_are_there_through_the_proxy(sim: Simulator, tmp_path: Path, t
             told = client.post("/api/check", headers={"x-bridge": "1"}, content=b"{}")
             assert json.loads(told.text) == {"done": ["own"]}
             assert client.get("/nothing").status_code == 404
+        trust = ssl.create_default_context(cafile=made.ca)
+        with httpx2.Client(proxy=made.url, verify=trust, trust_env=False) as client:
+            assert client.get("https://bridge.local/status").status_code == 200

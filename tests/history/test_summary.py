@@ -42,6 +42,7 @@ def test_a_list_tells_this_much() -> None:
         "timing": {"first_byte": 0.5, "first_content": 1.0, "last": 2.0},
         "cost": pytest.approx(0.002),
         "codes": ["item_dropped"],
+        "injected": "",
         "lost": ["item_dropped"],
         "stop": "stop",
     }

@@ -1,4 +1,4 @@
-"""Flows that say nothing any more: of calls, of attempts, and no others."""
+"""Flows that say nothing any more: of calls, of attempts, and of what is asked beside calls."""
 
 import json
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from mitmproxy.test import tflow, tutils
 
-from bridge.mitm.masked import mask_flow
+from bridge.credentials import Credential
+from bridge.mitm.masked import hide_credentials, mask_flow
 
 BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Zebra"}]})
 HIDDEN = BODY.replace("Zebra", "xxxxx").replace(": ", ":").replace(", ", ",")
@@ -20,7 +21,8 @@ def flow(**metadata: Any) -> Any:
 
 
 def test_a_call_and_its_record() -> None:
-    record = {"client": "openai_chat", "bodies": {"client_request": BODY}, "notes": []}
+    tried = {"upstream": "a", "outcome": "ok", "reason": ""}
+    record = {"bodies": {"client_request": BODY}, "notes": [], "attempts": [tried]}
     made = flow(bridge=record)
     mask_flow(made)
     told = made.metadata["bridge"]
@@ -36,17 +38,49 @@ def test_what_a_shadow_would_have_got() -> None:
 
 
 def test_an_attempt() -> None:
-    made = flow(bridge_attempt={"of": "1", "client_request": BODY})
+    made = flow(bridge_attempt={"of": "1", "upstream": "up", "client_request": BODY})
+    made.comment = "attempt of 1: up: Zebra is no model: up: x"
     mask_flow(made)
-    told = {"of": "1", "client_request": HIDDEN, "masked": True}
+    told = {"of": "1", "upstream": "up", "client_request": HIDDEN, "masked": True}
     assert made.metadata["bridge_attempt"] == told
     assert made.response.content == b"xxxxx"
+    assert made.comment == "attempt of 1: up: xxxxx xx xx xxxxx: xx: x"
 
 
-def test_other_traffic_stays() -> None:
+@pytest.mark.parametrize(
+    "outcome, reason, shown",
+    [
+        pytest.param("error", "Zebra?", "xxxxx?", id="an upstream may quote what was said"),
+        pytest.param("cut", "Zebra?", "xxxxx?", id="also in the middle of its answer"),
+        pytest.param("cut", "bridge: up: no data", "bridge: up: no data", id="ours quotes nobody"),
+        pytest.param("refused", "messages[0]", "messages[0]", id="a place"),
+    ],
+)
+def test_why_an_attempt_failed(outcome: str, reason: str, shown: str) -> None:
+    long = reason.ljust(300, "z")
+    attempts = [
+        {"upstream": "a", "outcome": outcome, "reason": each} for each in (reason, "", long)
+    ]
+    made = flow(bridge={"attempts": attempts})
+    made.comment = f"app -> up | {outcome} 400: {long[:200]}"
+    mask_flow(made)
+    told = [attempt["reason"] for attempt in made.metadata["bridge"]["attempts"]]
+    assert told[0] == shown and told[1] == "" and len(told[2]) == 300
+    assert made.comment == f"app -> up | {outcome} 400: {told[2][:200]}"
+
+
+def test_an_endpoint_beside_the_calls_has_no_record() -> None:
     made = flow()
     mask_flow(made)
-    assert made.request.content == BODY.encode() and made.response.content == b"Zebra"
+    assert made.request.content == HIDDEN.encode() and made.response.content == b"xxxxx"
+    assert made.metadata == {}
+
+
+def test_an_answer_that_the_app_has_not_got_yet_stays() -> None:
+    made = flow(bridge={"bodies": {}})
+    mask_flow(made, answer=False)
+    hide_credentials(made, (Credential("key", "Zebra-12"),), answer=False)
+    assert made.request.content == HIDDEN.encode() and made.response.content == b"Zebra"
 
 
 @pytest.mark.parametrize("content", [b"", None])

@@ -10,7 +10,7 @@ from mitmproxy.test import tflow, tutils
 
 from bridge.mitm import flows
 from bridge.mitm.masked import mask_flow
-from bridge.mitm.origin import APP, Origins, Unknown, lacks_credential
+from bridge.mitm.origin import APP, Origins, Unknown, lacks_credential, lacks_others
 from bridge.outgoing import Outgoing
 from bridge.trace import KEPT_BYTES
 from tests.exchanged import config
@@ -91,10 +91,40 @@ def test_a_saved_one_is_known_but_for_its_credential() -> None:
 def test_headers_are_kept_no_longer_than_the_flow() -> None:
     origins = Origins()
     made = sent_elsewhere(origins)
-    assert len(origins._headers) == 1
+    assert len(origins._kept) == 1
     del made
     gc.collect()
-    assert len(origins._headers) == 0
+    assert len(origins._kept) == 0
+
+
+SECRET = {"mcp_servers": [{"name": "n", "url": "https://n", "authorization_token": "mcp-4711"}]}
+WITH_SECRET = json.dumps({"model": "m", "max_tokens": 9, "messages": [], **SECRET}).encode()
+
+
+def test_credentials_are_taken_out_of_a_flow_and_still_known() -> None:
+    origins, made = Origins(), app_flow(body=WITH_SECRET)
+    origins.keep(made, flows.call_of(made, "anthropic_messages"))
+    assert origins.has_credentials(made) and made.response is None
+    made.response = http.Response.make(200, b"mcp-4711 was taken")
+    origins.hide(made)
+    state = str(made.get_state())
+    assert "mcp-4711" not in state and "key-of-the-app" not in state
+    assert made.response.content == b"*** was taken"
+    call = origins.call(made)
+    assert call.body == WITH_SECRET and dict(call.headers) == HEADERS and not lacks_others(call)
+    again = Origins().call(saved(made))
+    assert lacks_others(again) and lacks_credential(again)
+
+
+def test_a_request_without_any_stays_as_it_is() -> None:
+    origins, made = Origins(), app_flow()
+    origins.hide(made)  # nobody has told of it
+    assert made.request.headers["x-api-key"] == "key-of-the-app"
+    assert not origins.has_credentials(made)
+    origins.keep(made, flows.call_of(made, "anthropic_messages"))
+    origins.hide(made)
+    assert made.request.headers["x-api-key"] == "***" and made.request.content == BODY
+    assert not origins.has_credentials(made) and not lacks_others(origins.call(made))
 
 
 @pytest.mark.parametrize(

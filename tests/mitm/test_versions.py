@@ -149,6 +149,7 @@ def test_without_it_a_failure_moves_the_next_call(tmp_path: Path) -> None:
             "upstreams": upstreams,
             "routes": [{"upstreams": ["a", "b"]}],
             "failover": {"cooldown": "60s", "health_check": {"interval": 0}},
+            "mask": True,  # what the app has not got yet cannot be masked here
         }
         with running_proxy(
             tmp_path, tmp_path / "conf", config, *options, env=env, script=unknown

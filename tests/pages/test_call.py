@@ -71,6 +71,7 @@ def test_of_a_call_without_an_answer_there_is_the_request() -> None:
 def test_keys_that_are_missing_are_missing() -> None:
     assert call_page("one", {}) == {
         "id": "one",
+        "cost": None,
         "kept": False,
         "sizes": {},
         "transcript": None,

@@ -22,6 +22,7 @@ def root(tmp_path: Path) -> Path:
     (root / "scripts").mkdir(parents=True)
     for name in ("start", "_paste.py"):
         shutil.copy(SCRIPTS / name, root / "scripts")
+    shutil.copytree(SCRIPTS / "_with_bridge", root / "scripts" / "_with_bridge")
     env = f'ROOT="{root}" VENV="${{STUBS:-{sys.prefix}}}"; need() {{ [ "$1" = runtime ]; }}'
     (root / "scripts" / "_env").write_text(env, encoding="utf-8")
     (root / "addon.py").write_text("", encoding="utf-8")
@@ -92,7 +93,7 @@ TRUST = "export SSL_CERT_FILE='/home/a b/ca.pem'\nexport NODE_EXTRA_CA_CERTS='/h
         ),
         pytest.param(
             ("upstream", "::1", 8080),
-            f"export HTTPS_PROXY=http://[::1]:8080\n{TRUST}\nexport NODE_USE_ENV_PROXY=1",
+            f"export HTTPS_PROXY='http://[::1]:8080'\n{TRUST}\nexport NODE_USE_ENV_PROXY=1",
             id="a proxy before another proxy, on IPv6",
         ),
         pytest.param(

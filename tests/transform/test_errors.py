@@ -102,6 +102,12 @@ def anthropic(type: str, message: str, **more: Any) -> dict[str, Any]:
             id="a list of details (FastAPI)",
         ),
         pytest.param(
+            422,
+            {"object": "error", "message": {"detail": [{"loc": ["body", "n"], "msg": "odd"}]}},
+            Error("invalid_request", "body.n: odd", 422),
+            id="a message that holds them (Mistral)",
+        ),
+        pytest.param(
             400,
             {"detail": {"message": "inner"}},
             Error("invalid_request", "inner", 400),

@@ -815,7 +815,27 @@ def test_where_there_are_no_schemas_the_form_is_asked_for_in_words() -> None:
     body, codes = sent("deepseek", asked, client=R)
     assert body["response_format"] == {"type": "json_object"}
     roles = [message["role"] for message in body["messages"]]
-    assert roles == ["system", "system", "user"]
-    assert dumps(schema).decode() in body["messages"][1]["content"]
+    assert roles == ["system", "user"]
+    assert dumps(schema).decode() in body["messages"][0]["content"]
     assert codes == ["json_mode_prompted"]
     assert sent("vllm", asked, client=R)[0]["response_format"]["type"] == "json_schema"
+
+
+def test_where_there_is_no_json_mode_there_is_a_schema_of_any_object() -> None:
+    asked = {"model": "m", "input": "hi", "text": {"format": {"type": "json_object"}}}
+    body, codes = sent("lmstudio", asked, client=R)
+    schema = {"name": "response", "schema": {"type": "object"}}
+    assert body["response_format"] == {"type": "json_schema", "json_schema": schema} and not codes
+    assert sent("vllm", asked, client=R)[0]["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize("name", CHAT_FAMILIES)
+def test_system_text_at_the_head_is_one_message_where_templates_want_one(name: str) -> None:
+    head = [{"role": "system", "content": "a"}, {"role": "developer", "content": "b"}]
+    asked = {"model": "m", "instructions": "i", "input": [*head, {"role": "user", "content": "u"}]}
+    body, _ = sent(name, asked, client=R)
+    told = [(m["role"], m["content"]) for m in body["messages"][:-1]]
+    if name in ("openai", "azure"):
+        assert told == [("system", "i"), ("system", "a"), ("developer", "b")]
+    else:
+        assert told == [("system", "i\n\na\n\nb")]

@@ -54,6 +54,21 @@ def test_a_refused_field_is_left_out_and_told(path: str, code: str) -> None:
     assert codes == [code]
 
 
+@pytest.mark.parametrize(
+    "choice, code",
+    [
+        ("auto", "hint_dropped"),
+        ({"type": "auto"}, "hint_dropped"),
+        ("required", "tool_subset_unenforced"),
+        ("none", "tool_subset_unenforced"),
+        ({"type": "tool", "name": "f"}, "tool_subset_unenforced"),
+    ],
+)
+def test_a_choice_that_cannot_be_told_is_lost_but_for_none_at_all(choice: Any, code: str) -> None:
+    body = {"model": "m", "tool_choice": choice}
+    assert changed(body, refused_fields=("tool_choice",)) == ({"model": "m"}, [code])
+
+
 def test_a_path_means_each_element_of_a_list() -> None:
     made, codes = changed(refused_fields=("tools.function.strict",))
     assert made["tools"] == [{"function": {"name": "f"}}, {"function": {"name": "g"}}]

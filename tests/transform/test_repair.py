@@ -34,8 +34,18 @@ BODIES: dict[Protocol, dict[str, Any]] = {
         "store": False,
         "metadata": {"a": "b"},
         "stream_options": {"include_usage": True},
-        "tools": [{"type": "function", "function": {"name": "f", "strict": True}}],
+        "tools": [
+            {
+                "type": "function",
+                "function": {
+                    "name": "f",
+                    "strict": True,
+                    "parameters": {"properties": {"name": {}, "store": {}}, "strict": True},
+                },
+            }
+        ],
         "tool_choice": "auto",
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}},
         "logprobs": True,
         "n": 2,
         "stream": True,
@@ -43,8 +53,24 @@ BODIES: dict[Protocol, dict[str, Any]] = {
     A: {
         "model": "m",
         "max_tokens": 9_000,
-        "system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}],
-        "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
+        "system": [
+            {
+                "type": "text",
+                "text": "s",
+                "cache_control": {"type": "ephemeral", "ttl": "1h", "scope": "global"},
+            }
+        ],
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "hi"},
+                    {"type": "document", "source": {}, "title": "t", "context": "c"},
+                ],
+            }
+        ],
+        "mcp_servers": [{"type": "url", "name": "d", "url": "https://d"}],
+        "tool_choice": {"type": "any", "disable_parallel_tool_use": True},
         "thinking": {"type": "adaptive"},
         "temperature": 1,
         "top_p": 0.5,
@@ -58,6 +84,7 @@ BODIES: dict[Protocol, dict[str, Any]] = {
         "reasoning": {"effort": "minimal", "summary": "auto"},
         "include": ["reasoning.encrypted_content"],
         "previous_response_id": "resp_1",
+        "text": {"format": {"type": "json_object"}, "verbosity": "low"},
         "tools": [{"type": "function", "name": "f", "strict": True}],
     },
 }
@@ -101,7 +128,14 @@ def flags(found: Repair | None, profile: Profile = PLAIN) -> dict[str, Any]:
             "default (1) value is supported.",
             "temperature",
         ),
-        (C, "property 'logprobs' is unsupported", "logprobs"),
+        (C, "property 'logprobs' is unsupported", "logprobs top_logprobs"),
+        (C, "Unsupported param: logprobs", "logprobs top_logprobs"),
+        (C, "Model incompatible request argument supplied: stop", "stop"),
+        (
+            C,
+            "The following fields are currently not supported: presence_penalty, stop",
+            "presence_penalty stop",
+        ),
         (
             C,
             "'messages.1' : for 'role:user' the following must be satisfied[('messages.1' : "
@@ -116,19 +150,55 @@ def flags(found: Repair | None, profile: Profile = PLAIN) -> dict[str, Any]:
             "permitted', 'input': False}]",
             "store",
         ),
+        (C, "[{'loc': ('body', 'store'), 'msg': 'extra fields not permitted'}]", "store"),
+        (
+            C,
+            '{"detail":[{"type":"extra_forbidden","loc":["body","store"],"msg":"Extra inputs are '
+            'not permitted"}]}',
+            "store",
+        ),
+        (
+            C,
+            "1 validation error for ChatCompletionRequest\nstore\n  Extra inputs are not permitted "
+            "[type=extra_forbidden, input_value=False]",
+            "store",
+        ),
         (C, "Argument not supported on this model: presencePenalty", "presence_penalty"),
+        (R, "Model x does not support parameter reasoningEffort.", "reasoning.effort"),
+        (
+            C,
+            "This model does not support `reasoning_effort` value `high` supplied by the user.",
+            "reasoning_effort",
+        ),
+        (
+            C,
+            "Invalid JSON payload received. Unknown name \"strict\" at 'tools[0].function': Cannot "
+            "find field.",
+            "tools.function.strict",
+        ),
         (C, "Model x does not support parameter reasoningEffort.", "reasoning_effort"),
         (C, 'Invalid JSON payload received. Unknown name "store": Cannot find field.', "store"),
         (C, 'json: unknown field "store"', "store"),
         (C, "unknown field `store`, expected one of `model`, `messages`", "store"),
         (C, "Thinking mode does not support this tool_choice", "tool_choice"),
-        (C, "`logprobs` is not supported with this model", "logprobs"),
+        (C, "`logprobs` is not supported with this model", "logprobs top_logprobs"),
         (C, "extraneous key [store] is not permitted", "store"),
         (C, "unknown field `strict`", "tools.function.strict"),
         (A, "`temperature` and `top_p` cannot both be specified for this model.", "top_p"),
         (A, "tools.0.custom.strict: Extra inputs are not permitted", "tools.strict"),
         (A, "system.0.cache_control: Extra inputs are not permitted", "system.cache_control"),
-        (A, "output_config: Extra inputs are not permitted", "output_config"),
+        (A, "`temperature` is deprecated for this model.", "temperature"),
+        (
+            A,
+            "system.0.cache_control.ephemeral.scope: Extra inputs are not permitted",
+            "system.cache_control.scope",
+        ),
+        (
+            A,
+            "tool_choice.any.disable_parallel_tool_use: Extra inputs are not permitted",
+            "tool_choice.disable_parallel_tool_use",
+        ),
+        (R, "Unknown parameter: 'text'.", "text.verbosity"),
         (A, "output_config.effort: Extra inputs are not permitted", "output_config.effort"),
     ],
 )
@@ -156,6 +226,14 @@ def test_a_parameter_may_be_named_beside_the_message() -> None:
     body = {**BODIES[C], "web_search_options": {}}
     found = cure(C, message, body=body, param="web_search_options")
     assert flags(found) == {"refused_fields": ("web_search_options",)}
+
+
+@pytest.mark.parametrize("code", ["unsupported_value", "unsupported_parameter"])
+def test_a_parameter_may_be_told_by_a_code(code: str) -> None:
+    message = "Your organization must be verified to generate reasoning summaries."
+    found = cure(R, message, param="reasoning.summary", code=code)
+    assert flags(found) == {"refused_fields": ("reasoning.summary",)}
+    assert cure(R, message, param="reasoning.summary", code="invalid_value") is None
 
 
 @pytest.mark.parametrize("same", [False, True])
@@ -214,6 +292,9 @@ def test_there_is_no_limit_to_lower_where_none_was_sent() -> None:
     assert cure(C, "valid range of max_tokens is [1, 512]", body={"model": "m"}) is None
 
 
+LOW_TO_MAX = ("low", "medium", "max")
+
+
 @pytest.mark.parametrize(
     "protocol, message, param, levels",
     [
@@ -236,6 +317,14 @@ def test_there_is_no_limit_to_lower_where_none_was_sent() -> None:
             None,
             ("low", "max"),
         ),
+        (A, "output_config.effort: Input should be 'low', 'medium' or 'max'", None, LOW_TO_MAX),
+        (C, "`reasoning_effort` must be one of `low`, `medium`, or `max`", None, LOW_TO_MAX),
+        (
+            C,
+            'invalid reasoning value: \'high\' (must be "low", "medium" or "max")',
+            None,
+            LOW_TO_MAX,
+        ),
     ],
 )
 def test_of_the_levels_a_refusal_lists_the_nearest_is_taken(
@@ -244,9 +333,28 @@ def test_of_the_levels_a_refusal_lists_the_nearest_is_taken(
     assert flags(cure(protocol, message, param=param)) == {"efforts": levels}
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "reasoning_effort must be one of `none` or `default`",
+        "The reasoning of this model is as low or as high as it likes",
+        "max_tokens must be low or medium, not high",
+    ],
+)
+def test_what_lists_no_levels_is_no_refusal_of_one(message: str) -> None:
+    assert cure(C, message, body={"model": "m", "reasoning_effort": "xhigh"}) is None
+
+
 def test_an_app_of_the_protocol_goes_without_a_level_it_cannot_have() -> None:
     message = "This model does not support effort level 'xhigh'. Supported levels: high, low."
     assert flags(cure(A, message, same=True)) == {"refused_fields": ("output_config.effort",)}
+
+
+DEVELOPER = {"developer_role": False, "renamed_roles": (("developer", "system"),)}
+AS_USER = {"renamed_roles": (("developer", "user"), ("system", "user"))}
+JOINED = {"late_system": False, "merge_roles": True}
+BY_NO_NAME = {"named_choice": False}
+FUNCTIONS = {"custom_tools": False}
 
 
 @pytest.mark.parametrize(
@@ -277,7 +385,28 @@ def test_an_app_of_the_protocol_goes_without_a_level_it_cannot_have() -> None:
             "The `reasoning_content` in the thinking mode must be passed back to the API.",
             {"reasoning_required": True, "reasoning_field": "reasoning_content"},
         ),
+        (C, "body.messages.1.role: Input should be 'system', 'user' or 'tool'", DEVELOPER),
+        (C, "Invalid value: 'developer'. Supported values are: 'system', and 'user'.", DEVELOPER),
+        (C, "Only user, assistant and tool roles are supported, got system", AS_USER),
+        (C, "Jinja Exception: System message must be at the beginning.", JOINED),
+        (C, "Conversation roles must alternate user/assistant/user/assistant/...", JOINED),
+        (C, "Invalid tool_choice type: 'object'. Supported string values: auto", BY_NO_NAME),
         (C, "This response_format type is unavailable now", {"json_schema": False}),
+        (C, "This model does not support response format `json_schema`.", {"json_schema": False}),
+        (C, "response_format: Extra inputs are not permitted", {"json_schema": False}),
+        (C, "Unrecognized request argument supplied: response_format", {"json_schema": False}),
+        (
+            C,
+            "response_format: unknown variant `json_schema`, expected `text`",
+            {"json_schema": False},
+        ),
+        (C, "Custom tools are not supported with this model", {"custom_tools": False}),
+        (C, "'tools.1.type' : value is not one of the allowed values ['function']", FUNCTIONS),
+        (C, "('body', 'tools', 1, 'type'), 'msg': \"Input should be 'function'\"", FUNCTIONS),
+        (C, "Invalid value: 'custom'. Supported values are: 'function'.", FUNCTIONS),
+        (R, "unsupported tool type: custom", FUNCTIONS),
+        (R, "tool type 'custom' is not supported", FUNCTIONS),
+        (C, 'think value "high" is not supported for this model', {"reasoning": ()}),
         (C, "messages[0]: invalid type: sequence, expected a string at 1", {"join_text": True}),
         (C, "tools[0].type: unknown variant `custom`, expected f", {"custom_tools": False}),
         (C, '"m" does not support thinking', {"reasoning": ()}),
@@ -294,6 +423,16 @@ def test_an_app_of_the_protocol_goes_without_a_level_it_cannot_have() -> None:
         ),
         (A, "This model does not support thinking", {"adaptive": (), "manual_thinking": ()}),
         (A, "output_config.format: Extra inputs are not permitted", {"output_format": ()}),
+        (A, "structured outputs are not supported for this model", {"output_format": ()}),
+        (A, "output_config: Extra inputs are not permitted", {"adaptive": (), "output_format": ()}),
+        (
+            A,
+            "extraneous key [output_config] is not permitted",
+            {"adaptive": (), "output_format": ()},
+        ),
+        (A, "thinking.type: Input should be 'enabled' or 'disabled'", {"adaptive": ()}),
+        (A, "thinking.type: 'adaptive' is not one of enabled, disabled", {"adaptive": ()}),
+        (A, "mcp_servers: Extra inputs are not permitted", {"mcp_beta": ""}),
     ],
 )
 def test_what_servers_say_of_other_things(
@@ -302,10 +441,51 @@ def test_what_servers_say_of_other_things(
     assert flags(cure(protocol, message)) == changes
 
 
-def test_late_system_text_goes_where_there_is_a_place_for_it() -> None:
+@pytest.mark.parametrize(
+    "message",
+    [
+        "messages.1: role 'system' is not supported on this model",
+        "messages.3.role: Input should be 'user' or 'assistant'",
+        'messages: Unexpected role "system".',
+    ],
+)
+def test_late_system_text_goes_where_there_is_a_place_for_it(message: str) -> None:
     takes = Profile(system_messages=ALL)
-    found = cure(A, "messages.1: role 'system' is not supported on this model", profile=takes)
-    assert flags(found, takes) == {"system_messages": ()}
+    assert flags(cure(A, message, profile=takes), takes) == {"system_messages": ()}
+
+
+def test_a_form_that_is_not_taken_is_asked_for_in_the_next_looser_one() -> None:
+    message = "'response_format.type' must be 'json_schema' or 'text'"
+    body = {**BODIES[C], "response_format": {"type": "json_object"}}
+    assert flags(cure(C, message, body=body)) == {"json_object": False}
+    assert cure(C, message, body={**body, "response_format": {"type": "text"}}) is None
+    assert cure(C, "response_format is not supported", body={"model": "m"}) is None
+    words = "'messages' must contain the word 'json' to use 'response_format' of type 'json_object'"
+    assert cure(C, words, body=body) is None
+
+
+@pytest.mark.parametrize(
+    "protocol, message",
+    [
+        (C, "response_format: Extra inputs are not permitted"),
+        (C, "Invalid parameter: 'response_format' of type 'json_schema' is not supported"),
+        (A, "output_config.format: Extra inputs are not permitted"),
+        (A, "mcp_servers: Extra inputs are not permitted"),
+        (R, "Unknown parameter: 'text.format'."),
+    ],
+)
+def test_an_app_of_the_protocol_is_told_that_it_cannot_have_a_form_or_tools(
+    protocol: Protocol, message: str
+) -> None:
+    assert cure(protocol, message, same=True) is None
+
+
+def test_an_app_of_the_protocol_keeps_the_form_of_what_is_refused_as_a_whole() -> None:
+    found = cure(A, "output_config: Extra inputs are not permitted", same=True)
+    assert flags(found) == {"refused_fields": ("output_config.effort",)}
+    form = {"model": "m", "output_config": {"format": {"type": "json_schema"}}}
+    told = "output_config: Extra inputs are not permitted"
+    assert cure(A, told, body=form, same=True) is None
 
 
 def test_a_rule_of_another_protocol_says_nothing() -> None:
@@ -323,6 +503,21 @@ def test_a_rule_of_another_protocol_says_nothing() -> None:
         (C, "Unknown parameter: 'messages[0].content'."),
         (C, "property 'tools.0.function.name' is unsupported"),
         (C, "Unknown parameter: 'seed'."),
+        (
+            C,
+            "Invalid schema for response_format 'n': In context=('properties', 'x'), 'minimum' is "
+            "not permitted.",
+        ),
+        (C, "Unsupported JSON schema fields: {'minItems', 'items'}"),
+        (
+            C,
+            "Unknown name \"name\" at 'tools[0].function.parameters.properties': No field.",
+        ),
+        (C, "Unknown name \"store\" at 'tools[0].function.parameters.properties': No such field."),
+        (C, "Unknown name \"strict\" at 'tools[0].function.parameters': Cannot find field."),
+        (A, "messages.0.content.1.document.context: Extra inputs are not permitted"),
+        (A, "messages.0.content.1.document.title: Extra inputs are not permitted"),
+        (A, "thinking.type: Input should be 'adaptive' or 'disabled'"),
         (C, "unknown field `a.b`"),
         (C, "Unknown parameter: ''."),
         (C, "image_url is not supported by this model"),

@@ -13,7 +13,7 @@ FUNCTION = {"type": "function", "function": {"name": "f"}}
 
 def messages(*content: Any, **fields: Any) -> dict[str, Any]:
     turn = {"role": "user", "content": list(content) or "hi"}
-    return {"model": "m", "max_tokens": 9, "messages": [turn], **fields}
+    return {"model": "m", "max_tokens": 999, "messages": [turn], **fields}
 
 
 def chat(*content: Any, **fields: Any) -> dict[str, Any]:
@@ -75,3 +75,75 @@ NOTHING = Traits()
 )
 def test_traits(client: Protocol, body: Any, expected: Traits) -> None:
     assert traits(client, body) == expected
+
+
+TITLE = "You are a title generator. You output ONLY a thread title. Nothing else."
+COMMIT = (
+    "You are an expert software engineer that generates concise, one-line Git commit messages "
+    "based on the provided diffs."
+)
+CLAUDE_CODE = [
+    {"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.330;"},
+    {"type": "text", "text": "You are Claude Code, Anthropic's official CLI for Claude."},
+    {"type": "text", "text": "Analyze if this message indicates a new conversation topic. If"},
+]
+ASKED = {"type": "text", "text": "Generate a title for this conversation:\n"}
+HI, HELLO = {"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}
+TOOL = {"name": "f", "input_schema": {"type": "object"}}
+
+
+@pytest.mark.parametrize(
+    "client, body, side",
+    [
+        pytest.param("anthropic_messages", messages(system=TITLE), True, id="a title"),
+        pytest.param("anthropic_messages", messages(system=CLAUDE_CODE), True, id="a later block"),
+        pytest.param("anthropic_messages", messages(ASKED), True, id="the user's words"),
+        pytest.param(
+            "openai_chat",
+            {"model": "m", "messages": [{"role": "system", "content": COMMIT}, HI]},
+            True,
+            id="a commit message",
+        ),
+        pytest.param(
+            "openai_responses",
+            {"model": "m", "instructions": f"\n{TITLE}", "input": "hi"},
+            True,
+            id="behind a line break",
+        ),
+        pytest.param(
+            "openai_chat",
+            {"model": "m", "messages": [{"role": "user", "content": f"Why: {TITLE}"}]},
+            False,
+            id="words that stand somewhere",
+        ),
+        pytest.param(
+            "anthropic_messages", messages(system=TITLE, tools=[TOOL]), False, id="with tools"
+        ),
+        pytest.param("anthropic_messages", messages(max_tokens=128), True, id="hardly any room"),
+        pytest.param("anthropic_messages", messages(max_tokens=129), False, id="room"),
+        pytest.param(
+            "openai_chat",
+            {
+                "model": "m",
+                "max_tokens": 5,
+                "messages": [{"role": "system", "content": "Be brief."}, HI],
+            },
+            True,
+            id="a system prompt is no message",
+        ),
+        pytest.param(
+            "anthropic_messages",
+            messages(messages=[HI, HELLO, HI], max_tokens=5),
+            False,
+            id="a conversation, with hardly any room",
+        ),
+        pytest.param(
+            "anthropic_messages",
+            messages(messages=[HI, HELLO, {"role": "user", "content": [ASKED]}]),
+            False,
+            id="a conversation that is to be named",
+        ),
+    ],
+)
+def test_what_is_asked_beside_the_conversation(client: Protocol, body: Any, side: bool) -> None:
+    assert traits(client, body).side is side

@@ -48,6 +48,13 @@ def dump(value: Any) -> bytes:
         ("POST", "/v1/responses", "openai_responses"),
         ("POST", "/backend-api/codex/responses", "openai_responses"),
         ("POST", "/openai/v1/responses?api-version=preview", "openai_responses"),
+        ("POST", "/openai/v1/chat/completions", "openai_chat"),
+        ("POST", "/openai/responses?api-version=2025-04-01-preview", "openai_responses"),
+        ("POST", "/api/v1/chat/completions", "openai_chat"),
+        ("POST", "/v1beta/openai/chat/completions", "openai_chat"),
+        ("POST", "/inference/v1/chat/completions", "openai_chat"),
+        ("POST", "/chat/completions", "openai_chat"),
+        ("POST", "/any/base/of/yours/v1/messages", "anthropic_messages"),
         ("POST", "/v1/responses/compact", None),
         ("POST", "/v1/responses/input_tokens", None),
         ("POST", "/v1/responses/resp_1/cancel", None),
@@ -56,6 +63,13 @@ def dump(value: Any) -> bytes:
         ("POST", "/v1/messages/batches", None),
         ("POST", "/v1/threads/t/messages", None),
         ("POST", "/v1/embeddings", None),
+        ("POST", "/openai/deployments/gpt/embeddings?api-version=1", None),
+        ("POST", "/api/event_logging/batch", None),
+        ("POST", "/api/oauth/token?next=/v1/messages", None),
+        ("POST", "/backend-api/codex/alpha/responses_log", None),
+        ("GET", "/backend-api/wham/accounts/check", None),
+        ("POST", "/v1/traces/ingest", None),
+        ("POST", "/oauth/token", None),
         ("POST", "/", None),
     ],
 )
@@ -178,7 +192,7 @@ def test_traits_of_a_request() -> None:
     image = {"type": "image", "source": {"type": "url", "url": "https://a/b"}}
     result = {"type": "tool_result", "tool_use_id": "t", "content": [image]}
     with_image = {**MESSAGES_REQUEST, "messages": [{"role": "user", "content": [result]}]}
-    assert traits("anthropic_messages", MESSAGES_REQUEST) == (False, False, False)
+    assert traits("anthropic_messages", MESSAGES_REQUEST) == (False, False, False, True)
     assert traits("anthropic_messages", with_image).images
     tools = [{"name": "t", "input_schema": {"type": "object"}}]
     assert traits("anthropic_messages", {**MESSAGES_REQUEST, "tools": tools}).tools

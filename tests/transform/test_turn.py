@@ -64,13 +64,13 @@ def test_keys_hold_upstream_call_what_was_said_and_what_came_before() -> None:
     call = ToolCallPart("call_0", "f", "{}")
     kept = keys_of((call,), b"x", "up")
     assert len(kept) == 2
-    by_call, by_place = kept
-    assert keys_of((call,), b"another conversation", "up")[0] == by_call
-    assert keys_of((call,), b"another conversation", "up")[1] != by_place
+    by_place, by_call = kept
+    assert keys_of((call,), b"another conversation", "up")[0] != by_place
+    assert keys_of((call,), b"another conversation", "up")[1] == by_call
     for other in (
         keys_of((call,), b"x", "other"),
         keys_of((TextPart("said"), call), b"x", "up"),
-        keys_of((ToolCallPart("call_1", "f", "{}"),), b"x", "up")[:1],
+        keys_of((ToolCallPart("call_1", "f", "{}"),), b"x", "up")[1:],
     ):
         assert not set(other) & set(kept)
 
@@ -214,6 +214,14 @@ def test_another_upstream_gets_nothing_of_it() -> None:
     app._upstream = "backup"
     assert answers_in(app.turn(TURNS[1])) == [[text("I call."), use(1), use(2)]]
     assert "opaque_foreign" in app.codes
+
+
+def test_a_call_that_comes_again_by_its_id_has_its_own_thinking() -> None:
+    ledger = Ledger(Bounds(1 << 20, 60))
+    app = Chat(known_fields, ledger)
+    turns = [[THINKING[n], use(1)] for n in range(2)]  # servers count from 0 in each answer
+    sent = [app.turn(content) for content in [*turns, [text("end")]]]
+    assert [blocks[0] for blocks in answers_in(sent[-1])] == THINKING[:2]
 
 
 def test_a_turn_without_state_is_not_kept() -> None:

@@ -36,12 +36,73 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 OBJECTS = st.dictionaries(KEYS, VALUES, max_size=6)
 
 
+def typed(kinds: st.SearchStrategy[Any], **fields: st.SearchStrategy[Any]) -> Any:
+    """Objects of a kind, with fields that may fit it or not."""
+    some = st.fixed_dictionaries({}, optional={"type": kinds, **fields})
+    return st.builds(lambda odd, known: {**odd, **known}, OBJECTS, some) | LEAVES
+
+
+PARTS = st.lists(typed(WORDS), max_size=4)
+ITEMS = st.lists(
+    typed(WORDS, role=WORDS, content=PARTS, output=PARTS, summary=PARTS, tool_calls=PARTS),
+    max_size=4,
+)
+TOOLS = st.lists(typed(WORDS, tools=PARTS, function=OBJECTS), max_size=4)
+CHOICES = st.lists(typed(WORDS, message=typed(WORDS, content=PARTS)), max_size=2)
+# Requests and answers, as far as their outline goes.
+OUTLINES = st.fixed_dictionaries(
+    {},
+    optional={
+        "system": PARTS,
+        "messages": ITEMS,
+        "input": ITEMS,
+        "content": PARTS,
+        "output": ITEMS,
+        "choices": CHOICES,
+        "tools": TOOLS,
+        "max_tokens": LEAVES,
+        "usage": OBJECTS,
+    },
+)
+
+
+CHUNKS = st.builds(
+    lambda choices, rest: {**rest, "choices": choices},
+    st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "index": LEAVES,
+                "delta": typed(WORDS, content=PARTS, tool_calls=PARTS, function_call=OBJECTS),
+                "message": OBJECTS,
+                "logprobs": OBJECTS,
+                "finish_reason": LEAVES,
+            },
+        )
+        | LEAVES,
+        max_size=3,
+    ),
+    OBJECTS,
+)
+EVENTS = CHUNKS | typed(
+    WORDS,
+    index=LEAVES,
+    delta=typed(WORDS),
+    content_block=typed(WORDS),
+    message=typed(WORDS, content=PARTS),
+    item=typed(WORDS, content=PARTS),
+    response=typed(WORDS, output=PARTS),
+    output_index=LEAVES,
+    content_index=LEAVES,
+)
+
+
 @st.composite
 def streams(draw: st.DrawFn) -> str:
     """Events of odd content, with line ends of all kinds."""
     end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
     lines: list[str] = []
-    for value in draw(st.lists(OBJECTS, max_size=8)):
+    for value in draw(st.lists(EVENTS, max_size=8)):
         name = draw(st.sampled_from(["", "event: error", ": alive", "data", "id: 3"]))
         lines += [name] if name else []
         lines += [f"data: {json.dumps(value, ensure_ascii=draw(st.booleans()))}", ""]
@@ -58,7 +119,12 @@ def cut(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
 
 
 TEXTS = st.one_of(
-    OBJECTS.map(json.dumps), VALUES.map(json.dumps), streams(), st.text(max_size=50), st.just("")
+    OBJECTS.map(json.dumps),
+    OUTLINES.map(json.dumps),
+    VALUES.map(json.dumps),
+    streams(),
+    st.text(max_size=50),
+    st.just(""),
 )
 BODIES = TEXTS | cut(TEXTS)
 ANYTHING = VALUES | BODIES

@@ -103,6 +103,20 @@ def test_notes_of_one_place_stand_together_and_those_of_none_come_first() -> Non
     assert (found[0].kind, found[0].path, found[0].notes) == ("same", "", (note("seed"),))
 
 
+def test_what_stands_behind_the_end_of_a_cut_body_is_not_lost() -> None:
+    turns = [{"role": "user", "content": f"turn {n}"} for n in range(9)]
+    whole = json.dumps({"top_k": 4, "messages": turns})
+    cut = json.dumps({"messages": turns}).partition("n 4")[0] + "\n[200 bytes more]"
+    told = "4 more, for which the other side was not kept"
+    *found, unknown, missing = rows(whole, cut)
+    assert [row.kind for row in found] == ["left", *["same"] * 4, "changed"]
+    assert (unknown.kind, unknown.left, unknown.right) == ("skip", told, "")
+    assert missing.right == "200 bytes more that were not kept"
+    *found, unknown, missing = rows(cut, whole, [note("messages[1]")])
+    assert [row.kind for row in found] == ["right", *["same"] * 4, "changed"]
+    assert (unknown.left, unknown.right) == ("", told)
+
+
 @pytest.mark.parametrize(
     "left, right, end",
     [
@@ -245,10 +259,14 @@ def test_the_text_tells_all_of_it() -> None:
         {"upstream": "up", "outcome": "ok"},
     ]
     given = bodies(
-        client_request={**REQUEST, "metadata": {"user_id": "u" * 120}},
+        client_request={
+            **REQUEST,
+            "metadata": {"user_id": "u" * 120},
+            "system": [{"type": "text", "text": "w" * 100}],
+        },
         upstream_request={**SENT, "safety_identifier": "v" * 64, "n": 1},
         upstream_response='{"id":"x","object":"chat.completion\n[7 bytes more]',
-        client_response={"id": "x", "content": [{"type": "text", "text": "w" * 100}]},
+        client_response={"id": "x", "content": [{"type": "text", "text": "hi"}]},
     )
     notes = [note("top_k"), note("seed"), {"code": "hint_dropped", "where": ""}]
     assert text(record(attempts=attempts, bodies=given, notes=notes)) == "\n".join(
@@ -269,12 +287,13 @@ def test_the_text_tells_all_of_it() -> None:
             '    "' + "u" * 50 + " … 120 characters … " + "u" * 24 + '"',
             ' -> "' + "v" * 64 + '"',
             "+ n: 1",
+            "- system[0]",
+            '    {"type":"text","text":"' + "w" * 27 + " … 125 characters … " + "w" * 22 + '"}',
             '  messages[0].content: "hi"',
             "",
             "== answer: app (anthropic_messages) <- up (openai_chat)",
             '  id: "x"',
-            "- content[0]",
-            '    {"type":"text","text":"' + "w" * 27 + " … 125 characters … " + "w" * 22 + '"}',
+            "  ... app: 1 more, for which the other side was not kept",
             "  ... upstream: 7 bytes more that were not kept",
             "",
         ]

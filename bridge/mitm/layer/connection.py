@@ -98,7 +98,7 @@ class Resending:
 
     is_ours: Callable[[http.HTTPFlow], object]
     exchange_of: Callable[[http.HTTPFlow], Driven | None]
-    sends_first: Callable[[], bool]  # whole answers, before `response` is called
+    sends_first: Callable[[http.HTTPFlow], bool]  # a whole answer, before `response` is called
     clock: Callable[[], float]
 
     def use_in(self, nextlayer: NextLayer) -> None:

@@ -261,10 +261,14 @@ class BridgeStream(HttpStream):
         yield HttpResponseHeadersHook(self.flow)
         if (yield from self.check_killed(True)):
             return
-        first = self._app.asks.sends_first()
-        if first:
+        yield from self.send_response()
+
+    def send_response(self, already_streamed: bool = False) -> Commands:
+        """Also what an addon answers at once."""
+        first = not already_streamed and self._app.asks.sends_first(self.flow)
+        if first and self.flow.response:
             yield from self._send_whole(self.flow.response)
-        yield from self.send_response(already_streamed=first)
+        yield from super().send_response(already_streamed or first)
 
     def _send_whole(self, response: http.Response) -> Commands:
         """Before addons learn of it, who may change what is kept of it."""

@@ -12,7 +12,7 @@ export async function get(path) {
   const answer = await fetch(path, { headers: { accept: "application/json" } });
   if (answer.status === 403) throw new Error("mitmweb wants its password: open its first page");
   const told = await answer.json();
-  if (!answer.ok) throw new Error(told.error ?? answer.statusText);
+  if (!answer.ok) throw Object.assign(new Error(told.error ?? answer.statusText), { status: answer.status });
   return told;
 }
 
@@ -37,6 +37,8 @@ const PAGES = [
 
 let shown = "";
 let turn = 0;
+let failed = false;
+export const next = { focus: "" }; // the id of what has the keyboard on the page to come
 
 async function show() {
   const path = location.hash.replace(/^#\/?/, "");
@@ -46,8 +48,10 @@ async function show() {
   let made;
   try {
     made = await page(...args.slice(1).map((arg) => arg && decodeURIComponent(arg)));
+    failed = false;
   } catch (error) {
     made = h("p", { class: "panel", role: "alert" }, error.message);
+    failed = true;
   }
   if (mine !== turn) return;
   const open = openDetails();
@@ -58,9 +62,16 @@ async function show() {
     if (here === path || (here && path.startsWith(here.replace(/s$/, "/")))) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (shown !== path) { main.focus({ preventScroll: true }); scrollTo(0, 0); }
+  if (shown !== path) {
+    (document.getElementById(next.focus) ?? main).focus({ preventScroll: true });
+    if (whole(shown) !== whole(path)) scrollTo(0, 0);
+  }
+  next.focus = "";
   shown = path;
 }
+
+// The page without its tab.
+const whole = (path) => path.split("/").slice(0, 2).join("/");
 
 // A page that is made anew keeps what a person has opened, and where the keyboard is.
 function openDetails() {
@@ -104,7 +115,8 @@ async function follow() {
   }
 }
 
-const isLive = () => !location.hash.startsWith("#/call/");
+// A call that is over does not change.
+const isLive = () => failed || !location.hash.startsWith("#/call/");
 
 function theme(choice) {
   if (choice) document.documentElement.dataset.theme = choice;
@@ -115,9 +127,14 @@ const remembered = (() => { try { return localStorage.getItem("theme"); } catch 
 theme(remembered);
 document.getElementById("theme").addEventListener("click", () => {
   const dark = getComputedStyle(document.body).backgroundColor === "rgb(18, 22, 28)";
-  const next = dark ? "light" : "dark";
-  theme(next);
-  try { localStorage.setItem("theme", next); } catch { /* it holds for this page */ }
+  const chosen = dark ? "light" : "dark";
+  theme(chosen);
+  try { localStorage.setItem("theme", chosen); } catch { /* it holds for this page */ }
+});
+
+document.querySelector(".jump").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which page it is
+  main.focus();
 });
 
 addEventListener("hashchange", show);

@@ -1,11 +1,17 @@
 // One call: the transcript, its attempts, the timeline, both wires next to each other, the stream's events.
-import { get } from "./app.js";
-import { bytes, clock, count, GOOD, h, outcome, panel, protocol, seconds, svg, table } from "./dom.js";
+import { get, next } from "./app.js";
+import { bytes, clock, count, GOOD, h, money, outcome, panel, protocol, seconds, svg, table } from "./dom.js";
 
 const TABS = [["transcript", "Transcript", transcript], ["attempts", "Attempts", attempts], ["timeline", "Timeline", timeline], ["wire", "Both wires", wires], ["events", "Events", events]];
+const PARTS = { transcript: "transcript", wire: "wire", events: "events", replays: "transcript" };
+
+// Only what the tab shows: it may be much.
+const read = (id, tab) => get(`api/call/${encodeURIComponent(id)}?part=${PARTS[tab] ?? "none"}`);
 
 export async function call(id, tab = "transcript") {
-  const told = await get(`api/call/${encodeURIComponent(id)}`);
+  const told = await read(id, tab).catch((error) => {
+    throw error.status === 404 ? new Error("This call is not kept here: it is still under way, or older than what is.") : error;
+  });
   const others = [told.replay_of, ...(told.replays ?? [])].filter(Boolean);
   const tabs = others.length ? [...TABS, ["replays", "Side by side", () => sideBySide(told, others)]] : TABS;
   const [, , show] = tabs.find(([name]) => name === tab) ?? tabs[0];
@@ -18,6 +24,7 @@ export async function call(id, tab = "transcript") {
 }
 
 function go(id, name) {
+  next.focus = `tab-${name}`;
   location.hash = `#/call/${encodeURIComponent(id)}/${name}`;
 }
 
@@ -25,27 +32,37 @@ function move(event, id, name, tabs) {
   const names = tabs.map(([each]) => each);
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (!step) return;
-  const next = names[(names.indexOf(name) + step + names.length) % names.length];
-  go(id, next);
-  addEventListener("hashchange", () => setTimeout(() => document.getElementById(`tab-${next}`)?.focus(), 150), { once: true });
+  go(id, names[(names.indexOf(name) + step + names.length) % names.length]);
 }
 
 function about(told) {
   const last = told.attempts?.at(-1) ?? {};
   const rows = [
     ["app", protocol(told.client)],
-    ["sent to", `${last.upstream ?? "–"} (${protocol(told.upstream)})${told.route ? `, by route ${told.route}` : ""}`],
+    ["sent to", last.upstream ? `${last.upstream} (${protocol(told.upstream)})${told.route ? `, by route ${told.route}` : ""}` : "nobody"],
     ["model", told.model ? (told.model.asked === told.model.used ? told.model.asked : `${told.model.asked} → ${told.model.used}`) : "–"],
-    ["answer", [outcome({ outcome: last.outcome, status: last.status }), ` ${told.stop ?? ""}`, last.reason && !GOOD.includes(last.outcome) ? h("span", { class: "small" }, ` ${last.reason}`) : null]],
-    ["tokens", told.usage ? `${count(told.usage.input_tokens)} in, ${count(told.usage.cache_read_tokens ?? 0)} of them cached, ${count(told.usage.output_tokens)} out` : "–"],
+    ["answer", [outcome({ outcome: last.outcome ?? "the bridge's own", status: last.status }), ` ${told.stop ?? ""}`, last.reason && !GOOD.includes(last.outcome) ? h("span", { class: "small" }, ` ${last.reason}`) : null]],
+    ["tokens", told.usage?.input_tokens === undefined ? "–" : `${count(told.usage.input_tokens)} in, ${count(told.usage.cache_read_tokens ?? 0)} of them cached, ${count(told.usage.output_tokens)} out${told.cost === null ? "" : `, ${money(told.cost)}`}`],
     ["time", `${clock(told.started)}${told.timing?.first_content === undefined ? "" : `, first content after ${seconds(told.timing.first_content)}`}, all after ${seconds(told.timing?.last)}`],
     ["conversation", told.conversation ? h("a", { href: `#/conversation/${told.conversation}` }, told.conversation) : "–"],
     ["replay of", told.replay_of ? h("a", { href: `#/call/${encodeURIComponent(told.replay_of)}` }, told.replay_of) : null],
     ["replays", told.replays?.length ? told.replays.map((id) => h("a", { href: `#/call/${encodeURIComponent(id)}` }, id, " ")) : null],
-    ["injected", told.injected ? String(told.injected) : null],
-    ["shadow", told.shadow ? `${told.shadow.upstream}: ${told.shadow.refused || (told.shadow.notes?.map((note) => note.code).join(", ") || "nothing lost")}` : null],
+    ["injected", told.injected ? `${told.injected.fault} (${told.injected.effect || "not reached"})` : null],
+    ["shadow", told.shadow ? shadow(told.shadow) : null],
   ].filter(([, value]) => value !== null);
-  return panel("Call", h("dl", {}, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])), notes(told.notes ?? []));
+  return panel("Call", h("dl", {}, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])), notes(told.notes ?? []), commands(told));
+}
+
+// For mitmproxy's command line: in mitmweb, what is selected is nothing that a command could name.
+function commands(told) {
+  const lines = [`bridge.replay @${told.id} UPSTREAM`, `bridge.export @${told.id} FOLDER`];
+  return h("details", {}, h("summary", {}, "commands"), lines.map((line) => h("p", { class: "note" }, h("code", {}, line))));
+}
+
+function shadow(told) {
+  const codes = [...new Set((told.notes ?? []).map((each) => each.code))].join(", ");
+  const sent = told.replay ? [", ", h("a", { href: `#/call/${encodeURIComponent(told.replay)}` }, "really sent")] : told.skipped ? `, not sent: ${told.skipped}` : null;
+  return [`${told.upstream} (${protocol(told.protocol)}): ${told.refused || codes || "nothing would be lost"}`, sent];
 }
 
 const TONES = { lost: "bad", degraded: "warn", cosmetic: "" };
@@ -93,16 +110,29 @@ function block(each) {
 // --- a call that was sent again
 
 async function sideBySide(told, others) {
-  const found = await Promise.all(others.map((id) => get(`api/call/${encodeURIComponent(id)}`).catch(() => null)));
+  const found = await Promise.all(others.map((id) => read(id, "replays").catch(() => null)));
   const shown = [told, ...found.filter(Boolean)];
-  const differences = Object.entries(told.compare ?? found.find((each) => each?.compare)?.compare ?? {});
+  const first = shown.find((each) => each.id === told.replay_of) ?? told;
   return h("div", {},
-    differences.length ? panel("Compared", h("dl", {}, differences.map(([name, value]) =>
-      [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value))]))) : null,
+    shown.filter((each) => each.compare).map((each) => compared(first, each)),
     h("div", { class: "grid2" }, shown.map((each) => panel(each.attempts?.at(-1)?.upstream ?? "?",
       h("p", { class: "dim small" }, `${each.model?.used ?? ""}, ${seconds(each.timing?.last)}, ${count(each.usage?.output_tokens)} tokens out `,
         each === told ? "(this call)" : h("a", { href: `#/call/${encodeURIComponent(each.id)}` }, "open")),
       each.transcript?.answer ? [each.transcript.answer.turns.map(turn), each.transcript.answer.error || null] : gone()))));
+}
+
+const KINDS = { same_text: "the same text", ratio: "words in common", same_calls: "the same calls", stop: "stop", tools: "tools called" };
+
+function compared(first, other) {
+  const { usage, ...rest } = other.compare;
+  const name = (each) => each.attempts?.at(-1)?.upstream ?? "?";
+  const words = (value) => (value === true ? "yes" : value === false ? "no" : Array.isArray(value) ? value.join(", ") || "–" : String(value || "–"));
+  const rows = Object.entries(KINDS).filter(([key]) => key in rest).map(([key, title]) => ({
+    cells: Array.isArray(rest[key]) ? [title, ...rest[key].map(words)] : [title, key === "ratio" ? `${Math.round(100 * rest[key])} %` : words(rest[key]), ""],
+  }));
+  const counts = [...new Set(usage.flatMap(Object.keys))].filter((key) => usage.some((each) => each[key]));
+  const used = counts.map((key) => ({ cells: [key.replaceAll("_", " "), ...usage.map((each) => count(each[key]))] }));
+  return panel("Compared", table(["", name(first), name(other)], [...rows, ...used], "two answers to one request"));
 }
 
 // --- attempts
@@ -148,18 +178,25 @@ function timeline(told) {
 
 function wires(told) {
   if (!told.kept) return gone();
-  const shown = (section) => section.rows.length ? compared(section) : h("p", { class: "empty" }, "The same on both sides, but for spaces.");
+  const shown = (section) => !section.rows.length ? h("p", { class: "empty" }, "The same on both sides, but for spaces.")
+    : section.left ? sides(section) : section.rows.map((row) => h("p", {}, h("b", {}, row.path), " ", row.right));
   return h("div", {}, told.wire.map((section) => panel(section.title, shown(section))),
     h("p", { class: "dim small" }, "Sizes: ", Object.entries(told.sizes).map(([name, size]) => `${name.replace("_", " ")} ${bytes(size)}; `)));
 }
 
-function compared(section) {
+// It may be cut behind its steps and the words of a key.
+const place = (path) => path.split(/(?<=[._])/).flatMap((piece) => [piece, h("wbr")]);
+
+const SIGNS = { changed: "~ ", left: "− ", right: "+ " };
+const WORDS = { changed: "changed", left: "only here", right: "only there" };
+
+function sides(section) {
   return table(
-    ["place", section.left, section.right],
+    [{ text: "place", class: "place" }, { text: section.left, class: "code" }, { text: section.right, class: "code" }],
     section.rows.map((row) => row.kind === "skip"
       ? { class: "skip", cells: ["", row.left || `${row.count} fields are the same`, row.right] }
       : { class: row.kind, cells: [
-        [row.path, row.other ? h("span", { class: "dim" }, ` ↔ ${row.other}`) : null, row.count ? h("span", { class: "dim" }, ` and ${row.count} more`) : null, row.notes.map(note)],
+        [SIGNS[row.kind] ? h("b", { title: WORDS[row.kind] }, SIGNS[row.kind]) : null, place(row.path), row.other ? h("span", { class: "dim" }, " ↔ ", place(row.other)) : null, row.count ? h("span", { class: "dim" }, ` and ${row.count} more`) : null, row.notes.map(note)],
         h("code", {}, row.left), h("code", {}, row.right)] }),
     section.title);
 }

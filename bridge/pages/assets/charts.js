@@ -1,7 +1,7 @@
 // Plots as SVG: bars that stand on each other, and lines. Each has a legend and a table of its numbers.
 import { h, svg, table } from "./dom.js";
 
-const WIDTH = 640, HEIGHT = 200, LEFT = 52, RIGHT = 8, TOP = 8, BOTTOM = 24;
+const WIDTH = 640, HEIGHT = 200, LEFT = 64, RIGHT = 8, TOP = 8, BOTTOM = 24;
 const INNER = { width: WIDTH - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM };
 
 function nice(most) {
@@ -16,21 +16,22 @@ function frame(top, ticks, words) {
     svg("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(part * top), y2: y(part * top) }),
     svg("text", { class: "tick", x: LEFT - 6, y: y(part * top) + 4, "text-anchor": "end" }, words(part * top)),
   ]);
-  const steps = Math.max(1, Math.ceil(ticks.length / 6));
-  const labels = ticks.map((tick, n) => n % steps === 0 &&
+  const steps = Math.max(1, Math.ceil(ticks.length / 5)); // not at the edge, where the other axis is
+  const labels = ticks.map((tick, n) => n % steps === Math.floor(steps / 2) &&
     svg("text", { class: "tick", x: LEFT + (INNER.width * (n + 0.5)) / ticks.length, y: HEIGHT - 6, "text-anchor": "middle" }, tick));
   return { y, marks: [lines, labels] };
 }
 
 function figure(title, names, ticks, columns, words, drawing) {
-  const rows = ticks.map((tick, n) => ({ cells: [tick, ...names.map((name) => words(columns[name][n]))] }));
-  const shown = rows.filter((row, n) => names.some((name) => columns[name][n]));
+  const all = Object.keys(columns);
+  const rows = ticks.map((tick, n) => ({ cells: [tick, ...all.map((name) => words(columns[name][n]))] }));
+  const shown = rows.filter((row, n) => all.some((name) => columns[name][n]));
   return h("figure", { class: "chart" },
     h("figcaption", {}, title,
       h("ul", { class: "legend" }, names.map((name, n) => h("li", {}, h("span", { class: `key c${n % 8}` }), name)))),
     svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title }, drawing),
     h("details", {}, h("summary", {}, "numbers"),
-      table(["", ...names.map((text) => ({ text, class: "number" }))], shown, title)));
+      table(["", ...all.map((text) => ({ text, class: "number" }))], shown, title)));
 }
 
 // columns: name -> numbers, one for each tick
@@ -54,21 +55,25 @@ export function bars(title, ticks, columns, words = String) {
   return figure(title, names, ticks, columns, words, [marks, shapes]);
 }
 
-export function lines(title, ticks, columns, words = String) {
+// thin: the same, drawn as thin lines of the same colours
+export function lines(title, ticks, columns, words = String, thin = {}) {
   const names = Object.keys(columns);
-  const all = names.flatMap((name) => columns[name]).filter((value) => value !== null);
+  const all = [columns, thin].flatMap((each) => Object.values(each).flat()).filter((value) => value !== null);
   const top = nice(Math.max(...all, 0));
   const { y, marks } = frame(top, ticks, words);
   const x = (n) => LEFT + (INNER.width * (n + 0.5)) / ticks.length;
-  const shapes = names.map((name, place) => {
+  const drawn = (values, name, place, radius) => {
     let path = "", pen = false;
-    const dots = columns[name].map((value, n) => {
+    const dots = values.map((value, n) => {
       if (value === null) { pen = false; return null; }
       path += `${pen ? "L" : "M"}${x(n).toFixed(1)} ${y(value).toFixed(1)}`;
       pen = true;
-      return svg("circle", { class: `dot c${place % 8}`, cx: x(n), cy: y(value), r: 3 }, svg("title", {}, `${ticks[n]} ${name}: ${words(value)}`));
+      return svg("circle", { class: `dot c${place % 8}`, cx: x(n), cy: y(value), r: radius }, svg("title", {}, `${ticks[n]} ${name}: ${words(value)}`));
     });
-    return [svg("path", { class: `line s${place % 8}`, d: path }), dots];
-  });
-  return figure(title, names, ticks, columns, words, [marks, shapes]);
+    return [svg("path", { class: `line ${radius < 3 ? "thin " : ""}s${place % 8}`, d: path }), dots];
+  };
+  const shapes = names.map((name, place) => [
+    drawn(columns[name], name, place, 3), thin[name] ? drawn(thin[name], `${name} p90`, place, 2) : null]);
+  const all90 = Object.entries(thin).map(([name, values]) => [`${name} p90`, values]);
+  return figure(title, names, ticks, { ...columns, ...Object.fromEntries(all90) }, words, [marks, shapes]);
 }

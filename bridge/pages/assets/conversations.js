@@ -5,16 +5,25 @@ import { clock, count, h, money, outcome, panel, percent, protocol, seconds, tab
 
 const number = (text) => ({ text, class: "number" });
 
+// What it is besides a call of an app's, and how often it was tried.
+function marks(call, attempts) {
+  return [
+    ["replay", "shadow"].includes(call.route) ? [" ", h("span", { class: "pill" }, call.route)] : null,
+    call.injected ? [" ", h("span", { class: "pill" }, "injected")] : null,
+    attempts > 1 ? [" ", h("span", { class: "pill warn" }, `${attempts} attempts`)] : null,
+  ];
+}
+
 export function callTable(list, caption) {
   return table(["time", "app", "to", "model", "answer", number("in"), number("out"), number("first content"), number("cost"), "notes"],
     list.map((call) => ({ cells: [
       h("a", { href: `#/call/${encodeURIComponent(call.id)}` }, clock(call.started)),
       protocol(call.client),
-      [call.upstream, call.route === "replay" || call.route === "shadow" ? h("span", { class: "pill" }, call.route) : null, call.attempts > 1 ? h("span", { class: "pill warn" }, `${call.attempts} attempts`) : null],
+      [call.upstream, marks(call, call.attempts)],
       call.model.used === call.model.asked ? call.model.asked : `${call.model.asked} → ${call.model.used}`,
       [outcome(call), " ", h("span", { class: "dim small" }, call.stop)],
       count(call.usage.input_tokens), count(call.usage.output_tokens), seconds(call.timing.first_content ?? call.timing.last), money(call.cost),
-      call.codes.map((code) => h("span", { class: call.lost.includes(code) ? "pill bad" : "pill" }, code)),
+      call.codes.map((code) => [h("span", { class: call.lost.includes(code) ? "pill bad" : "pill" }, code), " "]),
     ] })), caption);
 }
 
@@ -52,7 +61,7 @@ export async function conversation(key) {
     panel("Turns", table(["", "time", "to", "answer", number("context"), number("in"), number("cached"), number("out"), number("first content"), number("cost"), "prompt cache"],
       told.turns.map((turn, n) => ({ cells: [
         h("a", { href: `#/call/${encodeURIComponent(turn.id)}` }, `turn ${n + 1}`), clock(turn.started),
-        [turn.upstream, turn.attempts.length > 1 ? h("span", { class: "pill warn" }, `${turn.attempts.length} attempts`) : null], outcome(turn),
+        [turn.upstream, marks(turn, turn.attempts.length)], outcome(turn),
         turn.growth ? count(Object.values(turn.growth).reduce((sum, each) => sum + each, 0)) : "–",
         count(turn.usage.input_tokens), count(turn.usage.cache_read_tokens), count(turn.usage.output_tokens), seconds(turn.timing.first_content ?? turn.timing.last), money(turn.cost), broken(turn, n),
       ] })), "each turn is a call; a broken prompt cache names the first place that differs from an earlier request")));

@@ -1,7 +1,7 @@
 // How the bridge is: upstreams and routes, what calls came to, over time, and the last of them.
 import { act, get } from "./app.js";
 import { bars, lines } from "./charts.js";
-import { clock, count, h, money, panel, percent, protocol, seconds } from "./dom.js";
+import { ago, ahead, clock, count, h, money, panel, percent, protocol, seconds } from "./dom.js";
 import { callTable } from "./conversations.js";
 
 const SPANS = [[600, "10 min"], [3600, "1 h"], [6 * 3600, "6 h"], [24 * 3600, "24 h"]];
@@ -40,30 +40,19 @@ const STATES = { healthy: "good", trial: "warn", cooling: "bad" };
 
 function card(upstream, state) {
   const tone = STATES[upstream.state] ?? (upstream.healthy ? "good" : "bad");
-  const left = h("span", { "data-left": upstream.cooldown_left || 0 }, upstream.cooldown_left ? ` ${seconds(upstream.cooldown_left)} left` : "");
-  if (upstream.cooldown_left) countDown(left, upstream.cooldown_left);
   return h("article", { class: `card ${tone}`, "aria-label": upstream.name },
-    h("h3", {}, upstream.name, h("span", { class: `pill ${tone}` }, upstream.state), left),
+    h("h3", {}, upstream.name, h("span", { class: `pill ${tone}` }, upstream.state), upstream.cooldown_left ? ahead(upstream.cooldown_left, " left") : null),
     h("p", { class: "dim small" }, `${protocol(upstream.protocol)} · ${upstream.url}`),
     upstream.in_flight ? h("p", {}, `${upstream.in_flight} under way`) : null,
     upstream.last_error ? h("p", { class: "small" }, `last error: ${upstream.last_error}`) : null,
     upstream.last_check ? h("p", { class: "small dim" }, `last check: ${upstream.last_check}`) : null,
-    upstream.next_probe !== undefined && upstream.next_probe !== null ? h("p", { class: "small dim" }, `next check in ${seconds(upstream.next_probe)}`) : null,
-    upstream.last_success_age !== null ? h("p", { class: "small dim" }, `last answer ${seconds(upstream.last_success_age)} ago`) : null,
+    upstream.next_probe === null ? null : h("p", { class: "small dim" }, "next check in", upstream.next_probe ? ahead(upstream.next_probe, "") : " a moment"),
+    upstream.last_success_age === null ? null : h("p", { class: "small dim" }, "last answer ", ago(upstream.last_success_age)),
     upstream.keys.length > 1 ? h("p", { class: "small" }, upstream.keys.map((key, n) => `key ${n + 1} ${key.state} `)) : null,
     h("div", { class: "buttons" },
       h("button", { type: "button", onclick: () => act("api/use", upstream.name), "aria-label": `use ${upstream.name}` }, "use"),
       h("button", { type: "button", onclick: () => act("api/reset", upstream.name), "aria-label": `reset ${upstream.name}` }, "reset"),
       state.routes.some((route) => route.active === upstream.name) ? h("span", { class: "pill good" }, "in use") : null));
-}
-
-function countDown(element, left) {
-  const end = performance.now() + left * 1000;
-  const timer = setInterval(() => {
-    const rest = (end - performance.now()) / 1000;
-    if (rest <= 0 || !element.isConnected) clearInterval(timer);
-    element.textContent = rest > 0 ? ` ${seconds(Math.ceil(rest))} left` : "";
-  }, 1000);
 }
 
 function plots(series) {
@@ -75,11 +64,12 @@ function plots(series) {
     onchange: (event) => { span = Number(event.target.value); dispatchEvent(new Event("hashchange")); },
   }, SPANS.map(([value, name]) => h("option", { value, selected: value === span }, name))));
   const whole = (value) => count(Math.round(value * 10) / 10);
-  const latency = Object.fromEntries(names.flatMap((name) => [[name, series.upstreams[name].median], [`${name} p90`, series.upstreams[name].p90]]));
+  const share = (name) => of("input")[name].map((all, n) => (all ? of("cached")[name][n] / all : null));
   return panel("Over time", choose, names.length ? h("div", { class: "grid2" },
     bars("Requests per upstream", ticks, of("requests"), whole),
-    lines("Seconds to the first content: median and p90", ticks, latency, seconds),
+    lines("Time to the first content: median, and p90 as a thin line", ticks, of("median"), seconds, of("p90")),
     bars("Tokens", ticks, { "in, not cached": sums("input").map((all, n) => Math.max(0, all - sums("cached")[n])), "in, cached": sums("cached"), out: sums("output") }, whole),
+    lines("Share of the input that came from a cache", ticks, Object.fromEntries(names.map((name) => [name, share(name)])), (part) => (part === null ? "–" : percent(part, 1))),
     bars("Failed, failed over, lost content", ticks, { failed: sums("failures"), "failed over": sums("failovers"), "lost content": sums("losses") }, whole))
     : h("p", { class: "empty" }, "Nothing in this time."));
 }

@@ -39,10 +39,25 @@ export const count = (number) =>
 export function seconds(value) {
   if (value === null || value === undefined) return "–";
   if (value < 0.9995) return `${Math.round(value * 1000)} ms`;
-  if (value < 120) return `${value.toFixed(value < 10 ? 2 : 1)} s`;
+  if (value < 120) return `${Number.isInteger(value) ? value : value.toFixed(value < 10 ? 2 : 1)} s`;
   const minutes = Math.floor(value / 60);
   return minutes < 120 ? `${minutes} min ${Math.round(value % 60)} s` : `${(value / 3600).toFixed(1)} h`;
 }
+
+// A text that goes on with the time: `words` of `value` and of the seconds since.
+export function ticking(value, words, attributes = {}) {
+  const began = performance.now();
+  const element = h("span", attributes, words(value, 0));
+  const timer = setInterval(() => {
+    if (!element.isConnected) clearInterval(timer);
+    else element.textContent = words(value, (performance.now() - began) / 1000);
+  }, 1000);
+  return element;
+}
+
+export const ago = (age) => ticking(age, (value, since) => `${seconds(Math.round(value + since))} ago`);
+export const ahead = (left, behind) =>
+  ticking(left, (value, since) => (value > since ? ` ${seconds(Math.ceil(value - since))}${behind}` : ""), { "data-left": left });
 
 export const money = (value) =>
   value === null || value === undefined ? "–" : value >= 0.01 || value === 0 ? `$${value.toFixed(2)}` : `$${value.toFixed(5)}`;

@@ -37,6 +37,16 @@ __all__ = ()
 class Block(Interface):
     """An open content block: what it says when it opens, for each delta, and when it closes."""
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of the deltas it takes."""
+        ...
+
+    @property
+    def whole(self) -> bool:
+        """It may be closed, when another one begins."""
+        ...
+
     def open(self) -> list[Event]: ...
 
     def delta(self, kind: Json, delta: dict[str, Json]) -> list[Event]: ...
@@ -45,6 +55,9 @@ class Block(Interface):
 
 
 class _Text:
+    kinds = ("text_delta", "citations_delta")
+    whole = True
+
     def __init__(self, block: dict[str, Json], owner: Native) -> None:
         self._block, self._owner = block, owner
 
@@ -76,6 +89,9 @@ def _delta(text: Json) -> list[Event]:
 class _Thinking:
     """Thinking and redacted thinking: the whole block is the state that has to come back."""
 
+    kinds = ("thinking_delta", "signature_delta")
+    whole = True
+
     def __init__(self, block: dict[str, Json], owner: Native) -> None:
         self._block, self._owner = block, owner
         text = block.get("thinking")
@@ -104,6 +120,8 @@ class _Thinking:
 class ToolUse:
     """A call of the client's tool; `input` counts where no delta says more."""
 
+    kinds = ("input_json_delta",)
+
     def __init__(self, block: dict[str, Json], owner: Native, ctx: Context) -> None:
         self._input = block.get("input")
         self._fed = False
@@ -115,8 +133,12 @@ class ToolUse:
     def open(self) -> list[Event]:
         return [PartStart(self._call.part)]
 
+    @property
+    def whole(self) -> bool:
+        return self._call.said or (bool(self._input) and not self._fed)
+
     def delta(self, kind: Json, delta: dict[str, Json]) -> list[Event]:
-        text = delta.get("partial_json") if kind == "input_json_delta" else None
+        text = delta.get("partial_json")
         if not isinstance(text, str) or not text:
             return []
         self._fed = True
@@ -132,6 +154,9 @@ class _Opaque:
 
     `served` holds the calls of server tools so far, by their ids: a result tells what its call was.
     """
+
+    kinds = ("input_json_delta", "compaction_delta")
+    whole = True
 
     def __init__(
         self, block: dict[str, Json], owner: Native, served: dict[str, dict[str, Json]]

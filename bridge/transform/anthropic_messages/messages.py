@@ -42,12 +42,13 @@ def decode_messages(body: dict[str, Json], ctx: Context) -> tuple[Message, ...]:
     given = required(body.get("messages"), list, "messages")
     messages = [required(m, dict, f"messages[{n}]") for n, m in enumerate(given)]
     users = [n for n, message in enumerate(messages) if message.get("role") == "user"]
+    first, last = min(users, default=len(messages)), max(users, default=-1)
     turns = list(_system(body.get("system"), ctx))
     for n, message in enumerate(messages):
-        if message.get("clear_at") == "next_user_message" and n < max(users, default=-1):
+        if message.get("clear_at") == "next_user_message" and n < last:
             ctx.notes.add("hint_dropped", f"messages[{n}]", "system text that ended before")
         else:
-            turns += _turns(message, f"messages[{n}]", n > min(users, default=n), ctx)
+            turns += _turns(message, f"messages[{n}]", n > first, ctx)
     return tuple(turns)
 
 

@@ -1,8 +1,8 @@
 """Messages streams: events to neutral events and back.
 
 Hard part, reading: everything may come in an unexpected place (a whole answer in `message_start`,
-a second `message_start`, no `message_delta`). Writing: the grammar is strict, and reasoning can be
-of two kinds of block, which only its end tells.
+a second `message_start`, no `message_delta`, blocks side by side). Writing: the grammar is strict,
+and reasoning can be of two kinds of block, which only its end tells.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from typing import assert_never
 from ..context import Context
 from ..errors import decode_error, error_inside
 from ..json_text import Json, dump_text, dumps, loads
+from ..lanes import Lane, Lanes
 from ..model import (
     Citation,
     CitationDelta,
@@ -62,6 +63,14 @@ __all__ = ["Decoder", "Encoder"]
 OPENED_BY = {"text_delta": "text", "thinking_delta": "thinking"}
 
 
+class _Lane(Lane):
+    """A block, and where its server says it stands."""
+
+    def __init__(self, block: Block, index: Json) -> None:
+        super().__init__("", "", index)
+        self.block = block
+
+
 class Decoder:
     """One upstream stream. `feed_json` takes events already parsed: whole answers are read so."""
 
@@ -69,7 +78,8 @@ class Decoder:
         self._ctx = ctx
         self._owner = Native(PROTOCOL, (), ctx.upstream_id)
         self._started = self._ended = self._over = False
-        self._block: Block | None = None
+        self._lanes: Lanes[_Lane] = Lanes()
+        self._newest: _Lane | None = None
         self._served: dict[str, dict[str, Json]] = {}  # calls of server tools
         self._blocks = self._calls = self._direct_calls = 0
         self._cut = False
@@ -144,40 +154,65 @@ class Decoder:
             keys = ("stop_reason", "stop_sequence", "stop_details")
             self._ending = {key: holder.get(key) for key in keys}
 
-    def _open(self, block: Json) -> list[Event]:
-        """A block that was not closed is, when the next one begins."""
-        events = [*([] if self._started else self._begin({})), *self._close()]
+    def _open(self, block: Json, index: Json = None) -> list[Event]:
+        """A block that was not closed is, when the next one begins; but for half a call."""
+        events = [] if self._started else self._begin({})
+        for lane in self._lanes.waiting:
+            if lane.block.whole:
+                self._end(lane)
         self._blocks += 1
-        self._block = opened = block_of(block, self._owner, self._served, self._ctx)
+        opened = block_of(block, self._owner, self._served, self._ctx)
         if isinstance(opened, ToolUse):
             self._calls += 1
             self._direct_calls += opened.direct
-        return [*events, *opened.open()]
+        self._newest = self._lanes.add(_Lane(opened, index))
+        self._newest.due += opened.open()
+        return [*events, *self._lanes.take()]
+
+    def _end(self, lane: _Lane) -> None:
+        if not lane.over:
+            events = lane.block.close()
+            self._cut = self._cut or any(isinstance(e, PartEnd) and e.cut for e in events)
+            lane.due += events
+            lane.over = True
 
     def _close(self) -> list[Event]:
-        if self._block is None:
-            return []
-        events, self._block = self._block.close(), None
-        self._cut = self._cut or any(isinstance(e, PartEnd) and e.cut for e in events)
-        return events
+        for lane in self._lanes.waiting:
+            self._end(lane)
+        return self._lanes.take()
 
     def _block_start(self, payload: dict[str, Json]) -> list[Event]:
-        return [] if self._ended else self._open(payload.get("content_block"))
+        return [] if self._ended else self._open(payload.get("content_block"), payload.get("index"))
 
     def _delta(self, payload: dict[str, Json]) -> list[Event]:
         delta = payload.get("delta")
         if self._over or not isinstance(delta, dict):
             return []
         kind = text_of(delta.get("type"))
-        if self._block is not None:
-            return self._block.delta(kind, delta)
+        if lane := self._lane_for(kind, payload.get("index")):
+            lane.due += lane.block.delta(kind, delta)
+            return self._lanes.take()
         if self._ended or kind not in OPENED_BY:
             return []
-        events = self._open({"type": OPENED_BY[kind]})
+        events = self._open({"type": OPENED_BY[kind]}, payload.get("index"))
         return [*events, *self._delta(payload)]
 
+    def _lane_for(self, kind: str, index: Json) -> _Lane | None:
+        """The open block with that index, or else the newest, that takes such a delta."""
+        placed = self._lanes.find("", "", index) if isinstance(index, int) else None
+        for lane in (placed, self._newest):
+            if lane is not None and not lane.over and kind in lane.block.kinds:
+                return lane
+        return None
+
     def _block_stop(self, payload: dict[str, Json]) -> list[Event]:
-        return self._close()
+        """Of one that was closed before nothing more is said."""
+        index = payload.get("index")
+        lane = self._lanes.find("", "", index) if isinstance(index, int) else None
+        lane = lane or self._newest
+        if lane is not None:
+            self._end(lane)
+        return self._lanes.take()
 
     def _message_delta(self, payload: dict[str, Json]) -> list[Event]:
         delta = payload.get("delta")

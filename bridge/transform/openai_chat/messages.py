@@ -4,7 +4,7 @@ Hard part: tool results. Here each is a message of its own and holds text only, 
 into the user message behind the last of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -255,8 +255,11 @@ class _Writer:
         self._leading = False
 
     def whole(self) -> list[Json]:
+        """Chat templates that know no late system text take one message of it."""
         self._say_moved()
-        return self._messages
+        if self._profile.merge_roles:
+            return _joined(self._messages, JOINED)
+        return self._messages if self._profile.late_system else _joined(self._messages, SYSTEM)
 
     def _add(self, role: str, content: Json, message: Message) -> dict[str, Json]:
         if message.phase is not None:
@@ -393,6 +396,33 @@ class _Writer:
             call = {"role": "tool", "tool_call_id": self._id(part.call_id), "content": content}
             self._messages.append(call)
         return number
+
+
+SYSTEM = ("system",)
+JOINED = ("system", "developer", "user", "assistant")
+
+
+def _joined(messages: Iterable[Json], roles: Sequence[str]) -> list[Json]:
+    """`messages` without neighbours of one of `roles`, as far as they hold nothing but content."""
+    joined: list[Json] = []
+    for message in messages:
+        last = joined[-1] if joined else {}
+        alike = last.get("role") == message["role"] in roles
+        if alike and last.keys() == message.keys() == {"role", "content"}:
+            joined[-1] = {**last, "content": _together(last["content"], message["content"])}
+        else:
+            joined.append(message)
+    return joined
+
+
+def _together(first: Json, second: Json) -> Json:
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}"
+    return [*_items(first), *_items(second)]
+
+
+def _items(content: Json) -> list[Json]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _is_plain(item: Json) -> bool:

@@ -201,13 +201,7 @@ def encode_request(request: Request, ctx: Context) -> Json:
     tools = encode_tools(request.tools, ctx)
     if request.tools and not tools and request.protocol != PROTOCOL:
         request = without_tools(request)
-    form = request.output_format
-    if form and form.kind == "json_schema" and not ctx.profile.json_schema:
-        ctx.notes.add(
-            "json_mode_prompted", "response_format", "the form is asked for, not enforced"
-        )
-        request = with_told(request, asked_for(form))
-        request = replace(request, output_format=OutputFormat("json_object"))
+    request = _with_known_form(request, ctx)
     fields: dict[str, Json] = {
         "model": model or None,
         "messages": encode_messages(request, ctx),
@@ -228,6 +222,21 @@ def encode_request(request: Request, ctx: Context) -> Json:
         where = "input" if request.protocol == "openai_responses" else "messages"
         raise TransformError(where, "there is nothing to answer")
     return body
+
+
+def _with_known_form(request: Request, ctx: Context) -> Request:
+    """The form of the answer in the words that the upstream takes, or told to the model."""
+    form, profile = request.output_format, ctx.profile
+    if form is None or form.kind == "text":
+        return request
+    if profile.json_schema if form.kind == "json_schema" else profile.json_object:
+        return request
+    if form.kind == "json_object" and profile.json_schema:
+        known = OutputFormat("json_schema", {"type": "object"}, "response")
+        return replace(request, output_format=known)
+    ctx.notes.add("json_mode_prompted", "response_format", "the form is asked for, not enforced")
+    loose = OutputFormat("json_object") if profile.json_object else None
+    return replace(with_told(request, asked_for(form)), output_format=loose)
 
 
 def _tools(request: Request, tools: list[Json], ctx: Context) -> dict[str, Json]:

@@ -248,13 +248,18 @@ def encode_tool_choice(
 
 def _choice(choice: ToolChoice, kinds: Mapping[str, CallKind], ctx: Context) -> Json:
     match choice.mode:
+        case "tool" if not ctx.profile.named_choice:
+            if len(kinds) > 1:
+                detail = f"any tool may be called, not only {choice.name}"
+                ctx.notes.add("tool_subset_unenforced", "tool_choice", detail)
+            return "required"
         case "tool":
             return _by_name(choice.name, kinds)
         case "allowed" if ctx.profile.vendor_fields:
             mode = "required" if choice.required else "auto"
             tools = [_by_name(name, kinds) for name in choice.tools]
             return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
-        case "allowed" if choice.required and len(choice.tools) == 1:
+        case "allowed" if choice.required and len(choice.tools) == 1 and ctx.profile.named_choice:
             return _by_name(choice.tools[0], kinds)
         case "allowed":
             detail = f"any tool may be called, not only {', '.join(choice.tools)}"

@@ -42,7 +42,7 @@ class Wire:
         self.client, self.layer = context.client, HttpLayer(context, HTTPMode.regular)
         next_layer.layer = self.layer
         resending = Resending(
-            lambda _: True, lambda _: exchange, lambda: self.sends_first, lambda: self.now
+            lambda _: True, lambda _: exchange, lambda _: self.sends_first, lambda: self.now
         )
         with taddons.context(NextLayerAddon()):
             resending.use_in(next_layer)

@@ -22,6 +22,7 @@ from bridge.transform.model import (
     Keepalive,
     Native,
     NativePart,
+    Part,
     PartDelta,
     PartEnd,
     PartStart,
@@ -386,6 +387,117 @@ def arguments(*pieces: str) -> list[Any]:
 def test_calls_decide_how_it_ended(blocks: list[Any], reason: str, finish: str) -> None:
     response = folded([START, *blocks, message_delta(reason), STOP])
     assert response.finish.reason == finish
+
+
+OTHER = {**USE, "id": "t2", "name": "g"}
+
+
+def input_delta(text: str, index: int) -> Any:
+    return block_delta(index, type="input_json_delta", partial_json=text)
+
+
+def thought(text: str, index: int = 0) -> Any:
+    return block_delta(index, type="thinking_delta", thinking=text)
+
+
+A_CALL, ANOTHER = ToolCallPart("t", "f", '{"a":1}'), ToolCallPart("t2", "g", '{"b":2}')
+
+
+@pytest.mark.parametrize(
+    "blocks, parts",
+    [
+        pytest.param(
+            [
+                block_start(USE),
+                block_start(OTHER, 1),
+                input_delta('{"a"', 0),
+                input_delta('{"b"', 1),
+                input_delta(":1}", 0),
+                input_delta(":2}", 1),
+                block_stop(0),
+                block_stop(1),
+            ],
+            (A_CALL, ANOTHER),
+            id="two calls",
+        ),
+        pytest.param(
+            [
+                block_start(TEXT),
+                block_start(USE, 1),
+                text_delta("Hi"),
+                block_stop(0),
+                input_delta('{"a":1}', 1),
+                block_stop(1),
+            ],
+            (TextPart(""), A_CALL, TextPart("Hi")),
+            id="a text and a call",
+        ),
+        pytest.param(
+            [block_start(TEXT), text_delta("A"), thought("t"), text_delta("B"), block_stop()],
+            (TextPart("A"), ReasoningPart("t"), TextPart("B")),
+            id="thinking in a text",
+        ),
+        pytest.param(
+            [
+                block_start(USE),
+                input_delta('{"a":1}', 0),
+                block_start(OTHER, 1),
+                block_start(TEXT, 2),
+                text_delta("x", 2),
+            ],
+            (A_CALL, ToolCallPart("t2", "g", "{}"), TextPart("x")),
+            id="none is closed",
+        ),
+        pytest.param(
+            [
+                block_start({**USE, "input": {"a": 1}}),
+                block_start(TEXT, 1),
+                text_delta("x", 1),
+            ],
+            (A_CALL, TextPart("x")),
+            id="none is closed, the input is there at once",
+        ),
+        pytest.param(
+            [
+                *HI,
+                block_start(USE),
+                input_delta('{"a":1}', 0),
+                block_stop(),
+            ],
+            (TextPart("Hi"), A_CALL),
+            id="all have one index",
+        ),
+        pytest.param(
+            [*HI, block_start(USE, 1), input_delta('{"a":1}', 0), block_stop(0)],
+            (TextPart("Hi"), A_CALL),
+            id="all deltas have one",
+        ),
+        pytest.param(
+            [
+                {k: v for k, v in event.items() if k != "index"}
+                for event in [*HI, block_start(USE), input_delta('{"a":1}', 0), block_stop()]
+            ],
+            (TextPart("Hi"), A_CALL),
+            id="there is none",
+        ),
+        pytest.param([block_stop(), block_stop(3), *HI], (TextPart("Hi"),), id="stops of nothing"),
+    ],
+)
+def test_trap_24_blocks_side_by_side_are_told_one_after_the_other(
+    blocks: list[Any], parts: tuple[Part, ...]
+) -> None:
+    found = folded([START, *blocks, message_delta("tool_use"), STOP])
+    assert found.parts == parts
+
+
+def test_a_call_is_told_while_another_one_waits() -> None:
+    decoder = Decoder(own())
+    events = [START, block_start(USE), block_start(OTHER, 1), input_delta('{"b":2}', 1)]
+    told = [event for payload in events for event in decoder.feed(sse(payload))]
+    assert told == [BEGUN, PartStart(ToolCallPart("t", "f", ""))]
+    assert decoder.feed(sse(input_delta('{"a":1}', 0))) == [PartDelta('{"a":1}')]
+    waited = [PartStart(ToolCallPart("t2", "g", "")), PartDelta('{"b":2}')]
+    assert decoder.feed(sse(block_stop(0))) == [PartEnd(), *waited]
 
 
 def test_half_a_call_is_marked_as_cut_also_where_the_stream_just_stops() -> None:

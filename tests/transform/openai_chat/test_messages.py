@@ -1,5 +1,6 @@
 """The conversation: roles, tool results, system text, and how each server wants them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -554,6 +555,22 @@ LOCAL = COMPATIBLE[C]
             id="system text is one string of the system",
         ),
         pytest.param(
+            [said("system", "a"), said("developer", "b"), said("system", "c"), said("user", "u")],
+            [{"role": "system", "content": "a\n\nb\n\nc"}, {"role": "user", "content": "u"}],
+            [],
+            id="all of it at the head is one message",
+        ),
+        pytest.param(
+            [said("system", "a", name="n"), said("system", "b"), said("user", "u")],
+            [
+                {"role": "system", "name": "n", "content": "a"},
+                {"role": "system", "content": "b"},
+                {"role": "user", "content": "u"},
+            ],
+            [],
+            id="but what somebody else says",
+        ),
+        pytest.param(
             [
                 said("user", "u"),
                 said("system", "late", "text"),
@@ -589,6 +606,41 @@ def test_compatible_servers_get_less(
     turns: list[Message], messages: list[Any], noted: list[str]
 ) -> None:
     assert encode(*turns, profile=LOCAL) == (messages, noted)
+
+
+@pytest.mark.parametrize(
+    "turns, messages",
+    [
+        pytest.param(
+            [said("user", "a"), said("user", "b"), said("assistant", "c"), said("assistant", "d")],
+            [{"role": "user", "content": "a\n\nb"}, {"role": "assistant", "content": "c\n\nd"}],
+            id="texts",
+        ),
+        pytest.param(
+            [said("user", "a"), said("user", PICTURE, "b"), said("user", "c")],
+            [{"role": "user", "content": [text("a"), IMAGE, text("b"), text("c")]}],
+            id="images among them",
+        ),
+        pytest.param(
+            [said("user", "a"), said("system", "late"), said("user", "b")],
+            [{"role": "user", "content": "a\n\n<system>late</system>\n\nb"}],
+            id="system text told by the user",
+        ),
+        pytest.param(
+            [said("assistant", "c"), said("assistant", CALL), said("tool", result("1", "r"))],
+            [
+                {"role": "assistant", "content": "c"},
+                {"role": "assistant", "content": "", "tool_calls": [calling("1")]},
+                {"role": "tool", "tool_call_id": "1", "content": "r"},
+            ],
+            id="no calls, nor their results",
+        ),
+    ],
+)
+def test_neighbours_are_joined_where_roles_must_alternate(
+    turns: list[Message], messages: list[Any]
+) -> None:
+    assert encode(*turns, client=R, profile=replace(LOCAL, merge_roles=True))[0] == messages
 
 
 def test_ids_are_made_short_for_calls_of_both_kinds_and_their_results() -> None:

@@ -679,3 +679,40 @@ def test_any_fields_are_read_or_their_fault_is_named(body: dict[str, Any]) -> No
         encode_request(request, context(C, C))
     except TransformError as error:
         assert error.code
+
+
+JSON_OBJECT, ANY = {"type": "json_object"}, {"name": "response", "schema": {"type": "object"}}
+
+
+@pytest.mark.parametrize(
+    "kind, takes, form, noted",
+    [
+        pytest.param(
+            "json_object",
+            {"json_schema"},
+            {"type": "json_schema", "json_schema": ANY},
+            [],
+            id="a schema of any object says the same",
+        ),
+        pytest.param(
+            "json_schema",
+            {"json_object"},
+            JSON_OBJECT,
+            ["json_mode_prompted"],
+            id="any object, and the schema in words",
+        ),
+        pytest.param("json_object", set(), None, ["json_mode_prompted"], id="words alone"),
+        pytest.param("json_schema", set(), None, ["json_mode_prompted"], id="a schema in words"),
+        pytest.param("text", set(), {"type": "text"}, [], id="text is always taken"),
+    ],
+)
+def test_a_form_is_asked_for_as_the_server_takes_it(
+    kind: Any, takes: set[str], form: Any, noted: list[str]
+) -> None:
+    taken = {name: name in takes for name in ("json_schema", "json_object")}
+    ctx = context(R, C, replace(OPEN, **taken))
+    wanted = OutputFormat(kind, SCHEMA if kind == "json_schema" else None)
+    body = encode_request(Request(R, "m", TURNS, output_format=wanted), ctx)
+    assert (body.get("response_format"), codes(ctx)) == (form, noted)
+    told = [m["content"] for m in body["messages"] if m["role"] == "system"]
+    assert len(told) == len(noted) and all("JSON" in text for text in told)

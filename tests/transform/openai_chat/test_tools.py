@@ -1,5 +1,6 @@
 """Tools and choices, in the forms clients write them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -400,6 +401,27 @@ def test_a_subset_is_not_told_to_compatible_servers(
     ctx = context(R, C, COMPATIBLE[C])
     tools = [F, Tool("g")]
     assert encode_tool_choice(choice, tools, encode_tools(tools, ctx), ctx) == encoded
+    assert codes(ctx) == noted
+
+
+@pytest.mark.parametrize(
+    "choice, tools, noted",
+    [
+        pytest.param(ToolChoice("tool", "f"), [F], [], id="the only one"),
+        pytest.param(ToolChoice("tool", "f"), [F, Tool("g")], ["tool_subset_unenforced"], id="one"),
+        pytest.param(
+            ToolChoice("allowed", tools=("f",), required=True),
+            [F, Tool("g")],
+            ["tool_subset_unenforced"],
+            id="a subset of one",
+        ),
+    ],
+)
+def test_where_no_tool_is_chosen_by_name_some_tool_is(
+    choice: ToolChoice, tools: list[Tool], noted: list[str]
+) -> None:
+    ctx = context(A, C, replace(COMPATIBLE[C], named_choice=False))
+    assert encode_tool_choice(choice, tools, encode_tools(tools, ctx), ctx) == "required"
     assert codes(ctx) == noted
 
 

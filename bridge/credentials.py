@@ -1,0 +1,143 @@
+"""Credentials in bodies: what an app hands to its vendor for other servers, those of MCP mostly.
+
+In: a request as it was read, then texts. Out: the texts without them. Hard part: a body is shown as
+it is, whole, cut or as a stream, and the translation of a request has the same credential in other
+fields, as may an answer that repeats the request. So they are found in the request once, by its
+structure, and hidden wherever they stand.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from .scrub import HIDDEN, SHORTEST
+from .transform.json_text import Json, dump_text
+
+# Fields whose text is one, within what tells of another server.
+FIELDS = frozenset(
+    """
+    authorization authorization_token api_key access_token key encoded_api_key connection_string
+    value
+    """.split()
+)
+HEADERS = "headers"  # each of these may be one, by whatever name
+HARMLESS = frozenset({"accept", "accept-language", "content-type", "user-agent"})
+URLS = frozenset({"url", "server_url"})
+# Where another server is told of: in the request, and in a tool that the vendor runs.
+SERVERS = ("mcp_servers", "data_sources")
+PLACES = ("container", "environment")
+SURE = 20  # characters that are no word
+
+_SCHEME = re.compile(r"(?:Bearer|Basic|Token)\s+", re.IGNORECASE)
+_KEY = re.compile(r"/(?=[^/]*\d)[^/]{16,}")  # a step of a path that is made up
+
+
+class Credential(NamedTuple):
+    """`text`, which stands as the value of `key`; `shown` is what stands in its place."""
+
+    key: str
+    text: str
+    shown: str = HIDDEN
+
+
+type Credentials = tuple[Credential, ...]
+
+
+def credentials_in(request: Json) -> Credentials:
+    """The longest first, for one may hold another."""
+    if not isinstance(request, dict):
+        return ()
+    found = {each for key in SERVERS for each in _within(key, request.get(key))}
+    for tool in _tools(request):
+        if tool.get("type") == "mcp":
+            found.update(_within("", tool))
+        found.update(each for key in PLACES for each in _within(key, tool.get(key)))
+    return tuple(sorted(found, key=lambda each: (-len(each.text), each)))
+
+
+def _tools(request: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    """Also those that an item of the conversation brings, and those in a namespace."""
+    items = request.get("input")
+    for holder in (request, *(items if isinstance(items, list) else ())):
+        for tool in _offered(holder):
+            yield tool
+            yield from _offered(tool)
+
+
+def _offered(holder: Json) -> Iterator[dict[str, Json]]:
+    tools = holder.get("tools") if isinstance(holder, dict) else None
+    listed = tools if isinstance(tools, list) else ()
+    yield from (tool for tool in listed if isinstance(tool, dict))
+
+
+def _within(key: str, value: Json) -> Iterator[Credential]:
+    """No recursion: an app may nest as deeply as it likes."""
+    left = [(key, value, False)]
+    while left:
+        key, value, is_header = left.pop()
+        match value:
+            case dict():
+                left += [(name, inner, key == HEADERS) for name, inner in value.items()]
+            case list():
+                left += [(key, inner, is_header) for inner in value]
+            case str() if key in URLS and not is_header:
+                shown = _address(value)
+                if shown != value or HIDDEN in value:
+                    yield Credential(key, value, shown)
+            case str() if key.lower() not in HARMLESS if is_header else key in FIELDS:
+                yield from _text(value, key)
+            case _:
+                pass
+
+
+def _text(text: str, key: str) -> Iterator[Credential]:
+    """Without its scheme, which is no secret."""
+    scheme = _SCHEME.match(text)
+    if told := text[scheme.end() :] if scheme else text:
+        yield Credential(key, told)
+
+
+def _address(url: str) -> str:
+    """Whoever knows the path of some servers is let in."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return HIDDEN
+    if not (parts.query or parts.fragment or parts.username or _KEY.search(parts.path)):
+        return url
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}/{HIDDEN}"
+
+
+# --- hidden
+
+
+def hide(text: str, credentials: Iterable[Credential]) -> str:
+    """`text` without them: anywhere, if they are no words; else where such a field has them."""
+    for credential in credentials:
+        for form in _forms(credential.text):
+            if form in text:
+                text = _hidden(text, form, credential)
+    return text
+
+
+def _forms(text: str) -> set[str]:
+    """As it is, and as JSON has it."""
+    try:
+        return {text, dump_text(text)[1:-1]}
+    except ValueError:  # half of a character
+        return {text}
+
+
+def _hidden(text: str, form: str, credential: Credential) -> str:
+    if _is_telling(form):
+        return text.replace(form, credential.shown)
+    keys = "|".join(map(re.escape, sorted({*FIELDS, credential.key})))
+    field = rf'((?:{keys})"\s*:\s*"(?:{_SCHEME.pattern})?){re.escape(form)}(?=")'
+    return re.sub(field, rf"\g<1>{HIDDEN}", text, flags=re.IGNORECASE)
+
+
+def _is_telling(text: str) -> bool:
+    is_word = text.isalpha() and len(text) < SURE
+    return len(text) >= SHORTEST and not is_word
