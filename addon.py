@@ -98,9 +98,10 @@ class Bridge:
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         intercept = self.runtime and self.runtime.config.intercept
-        to_us = data.client_hello.sni == web.HOST
-        if intercept and intercept.only and not to_us:
-            data.ignore_connection = flows.is_tunnelled(data, intercept.covers)
+        if not intercept or not intercept.only or data.client_hello.sni == web.HOST:
+            return
+        if flows.is_tunnelled(data, intercept.covers):
+            data.ignore_connection = True
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self._is_ours(flow):

@@ -247,7 +247,10 @@ def _turn(call: _Call) -> dict[str, Any]:
 
 def _size(record: Mapping[str, Any]) -> int:
     """Bytes of memory, about: of texts, and of what there may be much of."""
-    bodies = sum(map(_text_size, (record.get("bodies") or {}).values()))
+    texts = [*(record.get("bodies") or {}).values()]
+    if shadowed := (record.get("shadow") or {}).get("request"):
+        texts.append(shadowed)
+    bodies = sum(map(_text_size, texts))
     moments, notes = len(record.get("timeline") or ()), len(record.get("notes") or ())
     return bodies + MOMENT * moments + NOTE * notes
 

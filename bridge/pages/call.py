@@ -15,7 +15,7 @@ from ..views import events, transcript, wire
 # What of a record is shown as it is.
 ABOUT = (
     "started conversation client upstream route model attempts notes usage timing stop timeline "
-    "replay_of replays injected shadow compare"
+    "replay_of replays injected compare"
 ).split()
 PARTS = ("transcript", "wire", "events")
 _PROTOCOLS: dict[str, Protocol] = {protocol: protocol for protocol in PROTOCOLS}
@@ -32,11 +32,18 @@ def call_page(
     return {
         "id": call_id,
         **{key: record[key] for key in ABOUT if key in record},
+        **_shadow(record),
         "cost": cost,
         "kept": bool(bodies),
         "sizes": {name: len(text.encode("utf-8", "replace")) for name, text in bodies.items()},
         **{part: made(record, bodies) for part, made in MADE.items() if part in parts},
     }
+
+
+def _shadow(record: Mapping[str, Any]) -> Json:
+    """But for the request that it would be sent, which is on the wires."""
+    told = record.get("shadow") or {}
+    return {"shadow": {k: v for k, v in told.items() if k != "request"}} if told else {}
 
 
 def _wire(record: Mapping[str, Any], bodies: Mapping[str, str]) -> Json:

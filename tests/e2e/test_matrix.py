@@ -44,7 +44,7 @@ from tests.processes import Process, Proxy
 
 Start = Callable[..., Proxy]
 
-AT_ONCE = 40  # requests
+AT_ONCE = 32  # requests
 WORDS = 12
 PAUSE = 0.1  # seconds between the events of an answer
 PATIENCE = 60  # seconds of the app's

@@ -111,6 +111,16 @@ def picture(page: Page, name: str) -> None:
         page.picture(Path(PICTURES) / f"{name}.png")
 
 
+def on_call(page: Page, text: str, act: str = "click") -> None:
+    """The link of the first call in a list that has `text`."""
+    script = (
+        "(() => { const row = [...document.querySelectorAll('main tr')]"
+        f".find((each) => each.textContent.includes({json.dumps(text)}));"
+        f" const link = row?.querySelector('a'); link?.{act}(); return Boolean(link); }})()"
+    )
+    wait_until(lambda: page.run(script), f"a call with {text!r} in:\n{page.text}")
+
+
 def test_the_dashboard_tells_how_things_are(page: Page) -> None:
     told = page.wait_for("Last calls")
     for words in (
@@ -171,10 +181,7 @@ def test_a_failing_turn_is_two_clicks_from_the_field(page: Page) -> None:
     """From the list of calls, of which one lost content, to the place where it did."""
     page.click("nav a", "Calls")
     page.wait_for("stop_truncated")
-    page.run(
-        "[...document.querySelectorAll('tr')]"
-        ".find((row) => row.textContent.includes('stop_truncated')).querySelector('a').click()"
-    )
+    on_call(page, "stop_truncated")
     told = page.wait_for("What translation changed")
     assert "stop_truncated" in told and "the first 4 of 5" in told
     page.click(".tabs button", "Both wires")
@@ -195,10 +202,7 @@ def test_a_failing_turn_is_two_clicks_from_the_field(page: Page) -> None:
 def test_each_side_of_a_call_by_keys_alone(page: Page) -> None:
     page.click("nav a", "Calls")
     page.wait_for("2 attempts")
-    page.run(
-        "[...document.querySelectorAll('tr')]"
-        ".find((row) => row.textContent.includes('2 attempts')).querySelector('a').focus()"
-    )
+    on_call(page, "2 attempts", "focus")
     page.press("Enter")
     page.wait_for("Transcript")
     told = page.text
@@ -208,7 +212,7 @@ def test_each_side_of_a_call_by_keys_alone(page: Page) -> None:
         page.press("ArrowRight")
         page.wait_for(words)
         wait_until(
-            lambda: page.run("document.activeElement.getAttribute('role')") == "tab" or None,
+            lambda: page.run("document.activeElement?.getAttribute('role')") == "tab" or None,
             "the focus on the tab",
         )
         picture(page, words.replace(" ", "-"))
@@ -225,6 +229,22 @@ def test_what_traffic_holds_is_text(page: Page) -> None:
         page.run(f"location.hash = '#/call/{call_id}'")
         page.wait_for("Transcript")
     assert page.run("document.querySelectorAll('main img').length") == 0
+
+
+def test_of_a_long_stream_what_stands_out(page: Page, proxy: Proxy) -> None:
+    with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+        hello = [{"role": "user", "content": "[[words:900]][[burst]]"}]
+        body = {"model": "long", "messages": hello, "stream": True}
+        assert client.post("/v1/chat/completions", json=body).status_code == 200
+    page.click("nav a", "Calls")
+    page.wait_for("long")
+    rows = "[...document.querySelectorAll('tr')]"
+    page.run(f"{rows}.find((row) => row.textContent.includes('long')).querySelector('a').click()")
+    page.click(".tabs button", "Events")
+    told = page.wait_for("message_stop")
+    assert " more" in told and page.run(f"{rows}.length") < 500
+    page.click("main button", "show all")
+    wait_until(lambda: page.run(f"{rows}.length") > 900 or None, "all of them")
 
 
 def test_the_way_past_the_menu_stays_on_the_page(page: Page) -> None:
@@ -288,6 +308,7 @@ def test_a_password_is_wanted(web: str) -> None:
         assert client.post("/bridge/api/check", headers=guard, content=b"{}").status_code == 403
         allowed = {"authorization": f"Bearer {PASSWORD}"}
         assert client.get("/bridge", headers=allowed).headers["location"] == "/bridge/"
+        assert "comment" in client.get("/options", headers=allowed).json()["web_columns"]["value"]
         state = client.get("/bridge/api/state", headers=allowed)
         assert state.status_code == 200 and state.json()["upstreams"]
         done = client.post("/bridge/api/check", headers={**allowed, **guard}, content=b"{}")

@@ -99,6 +99,8 @@ def test_what_is_large_in_a_record_counts() -> None:
     small = history(record(bodies=bodies, notes=[], timeline=[])).size
     assert small == sum(map(getsizeof, bodies.values()))
     assert history(record(bodies={"a": "ü" * 1000}, timeline=[])).size > 3 * 1000
+    shadowed = history(record(bodies=bodies, shadow={"request": "z" * 900}, timeline=[])).size
+    assert shadowed == small + getsizeof("z" * 900)
     large = record(bodies=bodies, notes=[note("a", "lost")] * 100, timeline=[[0.0, 1, 2]] * 1000)
     assert history(large).size > small + 100 * 400 + 1000 * 100
 

@@ -141,3 +141,10 @@ def test_it_is_plain_data_whatever_the_record(call: dict[str, Any]) -> None:
     for data in (made.as_dict(), made.as_record()):
         assert json.loads(json.dumps(data)) == data
     assert made.as_record() == summary("id", made.as_record(), PRICES).as_record()
+
+
+def test_a_list_tells_of_a_fault_that_a_person_asked_for() -> None:
+    injected = {"fault": "429 retry-after=3", "effect": "at once"}
+    assert (
+        summary("id", {"injected": injected}, Prices()).as_dict()["injected"] == "429 retry-after=3"
+    )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.pages.call import call_page
+from bridge.pages.call import PARTS, call_page
 from tests.records import asking, attempt, record
 
 ANSWER = json.dumps(
@@ -78,3 +78,19 @@ def test_keys_that_are_missing_are_missing() -> None:
         "wire": [],
         "events": [],
     }
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_page_may_ask_for_a_part(part: str) -> None:
+    bodies = {"client_request": asking("hi"), "client_response": ANSWER}
+    made = call_page("one", record(bodies=bodies), (part,), 0.5)
+    assert [each for each in PARTS if each in made] == [part]
+    assert made["cost"] == 0.5 and made["sizes"]["client_response"] == len(ANSWER)
+
+
+def test_what_a_shadow_would_be_sent_is_on_the_wires_alone() -> None:
+    shadow = {"upstream": "s", "protocol": "openai_chat", "notes": [], "refused": ""}
+    bodies = {"client_request": asking("hi")}
+    made = page(bodies=bodies, shadow={**shadow, "request": asking("hi")})
+    assert made["shadow"] == shadow
+    assert [section["title"] for section in made["wire"]] == ["request", "answer", "shadow"]

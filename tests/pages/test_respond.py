@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.history.calls import History
+from bridge.history.prices import Price, Prices
 from bridge.pages.respond import ASSETS, GUARD, HEADERS, Asked, Page, respond
 from tests.records import asking, record
 
@@ -186,3 +187,13 @@ def test_scripts_ask_for_each_other_alone(name: str) -> None:
 def test_nothing_of_a_page_may_come_from_elsewhere() -> None:
     policy = dict(HEADERS)["content-security-policy"]
     assert "default-src 'self'" in policy and "unsafe" not in policy
+
+
+def test_a_page_of_a_call_has_what_is_asked_for_and_its_price(bridge: Bridge) -> None:
+    bridge.history.prices = Prices((("*", Price(input=1_000_000, output=0)),))
+    usage = {"input_tokens": 2, "output_tokens": 1}
+    bridge.history.add("three", record(bodies={"client_request": asking("hi")}, usage=usage))
+    whole = told(get(bridge, "api/call/three"))
+    assert whole["cost"] == 2.0 and whole["transcript"] and whole["wire"]
+    part = told(get(bridge, "api/call/three", part="events"))
+    assert "events" in part and "transcript" not in part and "wire" not in part

@@ -19,6 +19,8 @@ from bridge.transform.json_text import dumps, loads
 from bridge.transform.model import (
     Error,
     ErrorKind,
+    PartDelta,
+    PartStart,
     Protocol,
     RefusalPart,
     Response,
@@ -219,6 +221,42 @@ def test_trap_48_any_cutting_of_the_bytes_gives_the_same_bytes(
     told = streamed(client, upstream, [answer.stream])
     assert streamed(client, upstream, data.draw(cut_up(stream))) == told
     assert streamed(client, upstream, [stream[n : n + 1] for n in range(len(stream))]) == told
+
+
+@pytest.mark.parametrize("client, upstream", PAIRS)
+@fewer
+@given(data=st.data())
+def test_what_is_said_is_told_at_once(
+    client: Protocol, upstream: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[upstream]())
+    translator = exchange(client, upstream)
+    said, told = Listener(upstream), Listener(client)
+    for event in answer.events[: answer.finish]:
+        said.hear(event)
+        for piece in translator.stream(event):
+            told.hear(piece)
+        if said.calls:  # what follows may have to wait for the end of a call
+            return
+        assert told.words == said.words
+
+
+class Listener:
+    """What a stream has said so far."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._parser = SseParser()
+        self._decoder = CODECS[protocol].Decoder(context(protocol, protocol))
+        self.words = ""
+        self.calls = 0
+
+    def hear(self, data: bytes) -> None:
+        for sse in self._parser.feed(data):
+            for event in self._decoder.feed(sse):
+                if isinstance(event, PartStart) and isinstance(event.part, ToolCallPart):
+                    self.calls += 1
+                elif isinstance(event, PartDelta):
+                    self.words += event.text
 
 
 @pytest.mark.parametrize("client, upstream", PAIRS)

@@ -519,6 +519,7 @@ def test_a_rule_of_another_protocol_says_nothing() -> None:
         (A, "messages.0.content.1.document.title: Extra inputs are not permitted"),
         (A, "thinking.type: Input should be 'adaptive' or 'disabled'"),
         (C, "unknown field `a.b`"),
+        (C, "Unknown parameter: 'stop.x'."),
         (C, "Unknown parameter: ''."),
         (C, "image_url is not supported by this model"),
         (C, "Invalid 'temperature': decimal above maximum value. Expected a value <= 2"),

@@ -162,6 +162,10 @@ RECORDS = st.fixed_dictionaries(
         )
         | LEAVES,
         "notes": NOTES | LEAVES,
+        "shadow": st.fixed_dictionaries(
+            {}, optional={"request": BODIES | LEAVES, "notes": NOTES | LEAVES, "refused": LEAVES}
+        )
+        | LEAVES,
         "timeline": st.lists(
             st.lists(st.integers(0, 400) | st.floats(), min_size=3, max_size=3) | LEAVES
         )

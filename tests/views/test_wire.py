@@ -250,6 +250,34 @@ def test_an_attempt_that_failed_has_bodies_of_its_own() -> None:
     assert '+ error: {"message":"slow down"}' in attempt_text(attempt, json.dumps(SENT), refused)
 
 
+@pytest.mark.parametrize(
+    "shadow, kinds, noted",
+    [
+        pytest.param(
+            {"request": json.dumps(SENT), "notes": [note("top_k")]},
+            ["changed", "same", "left", "same"],
+            [note("top_k")],
+            id="what it would have been sent",
+        ),
+        pytest.param(
+            {"refused": "no images"},
+            ["same"],
+            [{"code": "refused", "detail": "no images"}],
+            id="why it would have been sent nothing",
+        ),
+    ],
+)
+def test_a_shadow_is_a_pair_with_what_the_app_sent(
+    shadow: dict[str, Any], kinds: list[str], noted: list[Any]
+) -> None:
+    told_of = {"upstream": "b", "protocol": "openai_chat", **shadow}
+    given = bodies(client_request=REQUEST)
+    *_, last = sections(record(bodies=given, shadow=told_of))
+    assert told([last]) == [("shadow", APP, "b (openai_chat)")]
+    assert [row.kind for row in last.rows] == kinds
+    assert [each for row in last.rows for each in row.notes] == noted
+
+
 # --- text
 
 
@@ -436,3 +464,22 @@ def test_a_megabyte_takes_no_time_to_speak_of() -> None:
     shown = sections(large)
     assert time.process_time() - begun < AT_MOST
     assert sum(row.count for row in shown[0].rows) > 9_000
+
+
+def test_what_a_shadow_would_be_sent_stands_behind_the_answer() -> None:
+    shadow = {"upstream": "s", "protocol": "openai_chat", "notes": [note("top_k")]}
+    known = record(
+        bodies=bodies(client_request=REQUEST, upstream_request=REQUEST),
+        shadow={**shadow, "request": json.dumps(SENT), "refused": ""},
+    )
+    found = sections(known)[-1]
+    assert (found.title, found.right) == ("shadow", "s (openai_chat)")
+    [lost] = [row for row in found.rows if row.notes]
+    assert (lost.kind, lost.path) == ("left", "top_k")
+    assert "== shadow: app (anthropic_messages) -> s (openai_chat)" in text(known)
+
+
+def test_why_a_shadow_would_be_sent_nothing() -> None:
+    known = record(bodies=bodies(client_request=REQUEST), shadow={"refused": "an image"})
+    [row] = sections(known)[-1].rows
+    assert row.notes[0]["detail"] == "an image" and "refused: an image" in text(known)

@@ -56,7 +56,7 @@ function about(told) {
 // For mitmproxy's command line: in mitmweb, what is selected is nothing that a command could name.
 function commands(told) {
   const lines = [`bridge.replay @${told.id} UPSTREAM`, `bridge.export @${told.id} FOLDER`];
-  return h("details", {}, h("summary", {}, "commands"), lines.map((line) => h("p", { class: "note" }, h("code", {}, line))));
+  return h("details", {}, h("summary", {}, "Commands"), lines.map((line) => h("p", { class: "note" }, h("code", {}, line))));
 }
 
 function shadow(told) {
@@ -210,6 +210,27 @@ function happened(each) {
 function events(told) {
   if (!told.kept) return gone();
   if (!told.events.length) return h("p", { class: "panel empty" }, "No stream.");
-  return panel("Events", table([{ text: "after", class: "number" }, { text: "gap", class: "number" }, "upstream", "to the app", ""],
-    told.events.map((row) => ({ class: row.mark, cells: [seconds(row.seconds), seconds(row.gap), row.upstream ? happened(row.upstream) : "", row.client.map(happened), row.mark] })), "the stream"));
+  const rows = folded(told.events);
+  const shown = h("div", {}, eventTable(rows));
+  const all = rows.length === told.events.length ? null
+    : h("button", { type: "button", onclick: (event) => { shown.replaceChildren(eventTable(told.events)); event.target.remove(); } }, `show all ${count(told.events.length)}`);
+  return panel("Events", all, shown);
+}
+
+const FIRST = 300, LAST = 100; // of a long stream, besides all that stands out
+
+function folded(rows) {
+  const kept = [];
+  rows.forEach((row, n) => {
+    if (n < FIRST || n >= rows.length - LAST || row.mark) kept.push(row);
+    else if (kept.at(-1).folded) kept.at(-1).folded += 1;
+    else kept.push({ folded: 1 });
+  });
+  return kept;
+}
+
+function eventTable(rows) {
+  return table([{ text: "after", class: "number" }, { text: "gap", class: "number" }, "upstream", "to the app", ""], rows.map((row) => row.folded
+    ? { class: "skip", cells: ["", "", `${count(row.folded)} more`, "", ""] }
+    : { class: row.mark, cells: [seconds(row.seconds), seconds(row.gap), row.upstream ? happened(row.upstream) : "", row.client.map(happened), row.mark] }), "the stream");
 }

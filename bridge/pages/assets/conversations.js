@@ -1,7 +1,7 @@
 // Lists of calls and conversations, and one conversation: how its context grows, and where its cache breaks.
 import { get } from "./app.js";
 import { bars } from "./charts.js";
-import { clock, count, h, money, outcome, panel, percent, protocol, seconds, table } from "./dom.js";
+import { bytes, clock, count, h, money, outcome, panel, percent, protocol, seconds, table } from "./dom.js";
 
 const number = (text) => ({ text, class: "number" });
 
@@ -62,9 +62,15 @@ export async function conversation(key) {
       told.turns.map((turn, n) => ({ cells: [
         h("a", { href: `#/call/${encodeURIComponent(turn.id)}` }, `turn ${n + 1}`), clock(turn.started),
         [turn.upstream, marks(turn, turn.attempts.length)], outcome(turn),
-        turn.growth ? count(Object.values(turn.growth).reduce((sum, each) => sum + each, 0)) : "–",
+        context(turn),
         count(turn.usage.input_tokens), count(turn.usage.cache_read_tokens), count(turn.usage.output_tokens), seconds(turn.timing.first_content ?? turn.timing.last), money(turn.cost), broken(turn, n),
       ] })), "each turn is a call; a broken prompt cache names the first place that differs from an earlier request")));
+}
+
+function context(turn) {
+  if (!turn.growth) return "–";
+  const tokens = count(Object.values(turn.growth).reduce((sum, each) => sum + each, 0));
+  return turn.missing ? h("span", { title: `${bytes(turn.missing)} of the request were not kept` }, `> ${tokens}`) : tokens;
 }
 
 const placeOf = (turn) => turn.cache_break.before_path || "its end";

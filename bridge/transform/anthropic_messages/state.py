@@ -38,7 +38,12 @@ def without_state(body: Json, *, bare: bool, ctx: Context) -> Json:
         code = "opaque_foreign" if _is_thinking(block) else served
         ctx.notes.add(code, f"messages[{n}].content[{m}]", "another upstream made it")
     messages = [_without(message, n, dropped) for n, message in enumerate(body["messages"])]
-    return _unforced({**body, "messages": [m for m in messages if m["content"] != []]}, ctx)
+    return _unforced({**body, "messages": [m for m in messages if _content(m) != []]}, ctx)
+
+
+def _content(message: Json) -> Json:
+    """None too where the app made something up: its vendor will tell it."""
+    return message.get("content") if isinstance(message, dict) else None
 
 
 def _without(message: Json, n: int, dropped: set[tuple[int, int]]) -> Json:
@@ -77,7 +82,8 @@ def _unforced(body: Json, ctx: Context) -> Json:
     thinking = body.get("thinking")
     if not isinstance(thinking, dict) or thinking.get("type") != "enabled":
         return body
-    answers = [m["content"] for m in body["messages"] if m.get("role") == "assistant"]
+    turns = [message for message in body["messages"] if isinstance(message, dict)]
+    answers = [_content(turn) for turn in turns if turn.get("role") == "assistant"]
     blocks = answers[-1] if answers and isinstance(answers[-1], list) else []
     kinds = [block.get("type") for block in blocks if isinstance(block, dict)]
     if "tool_use" not in kinds or kinds[0] in THINKING:

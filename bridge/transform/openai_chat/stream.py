@@ -146,7 +146,8 @@ class Decoder:
         usage = decode_usage(self._usage)
         if usage is None:
             self._ctx.notes.add("usage_missing", "usage", "the upstream did not count tokens")
-        return [Stop(self._finish, usage, self._start.service_tier)]
+        begun = [] if self._started else [self._start]  # of an answer with no id and nothing in it
+        return [*begun, Stop(self._finish, usage, self._start.service_tier)]
 
     def _fail(self, error: Error) -> list[Event]:
         self._over = True
