@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 
 from .transform import Error, Protocol
 from .transform.json_text import Json
-from .upstream import Upstream
+from .upstream import Upstream, glob
 
 type Kind = Literal[
     "models", "model", "count", "compact", "response", "delete", "cancel", "input_items", "socket"
@@ -88,10 +88,16 @@ def models(upstreams: Iterable[Upstream], dialect: Protocol) -> Json:
 
 
 def model(upstreams: Iterable[Upstream], name: str, dialect: Protocol) -> Json:
-    """One by its name, which need not be listed: patterns stand for more. None: nobody has it."""
+    """One by its name, which need not be listed: patterns stand for more, but one for everything
+    says nothing of any. None: nobody has it."""
     known = list(upstreams)
-    mapped = (upstream.name for upstream in known if upstream.model_for(name) is not None)
-    owner = _owners(known).get(name) or next(mapped, None)
+    meant = (
+        upstream.name
+        for upstream in known
+        for pattern, _ in upstream.models
+        if pattern != "*" and glob(pattern, name)
+    )
+    owner = _owners(known).get(name) or next(meant, None)
     return None if owner is None else _described(name, owner, dialect)
 
 

@@ -1,6 +1,7 @@
 """Which endpoint a request is for, and what the bridge itself says there."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -184,6 +185,8 @@ def test_a_model_is_known_by_every_name_that_an_app_may_ask_for(
 ) -> None:
     found = model(upstreams(), name, C)
     assert (found and (found["id"], found["owned_by"])) == (owner and (name, owner))
+    everything = [replace(upstream, models=(("*", "big"),)) for upstream in upstreams()]
+    assert model(everything, name, C) is None
     if owner is not None:
         ModelInfo.model_validate_json(json.dumps(model(upstreams(), name, A)), strict=True)
 

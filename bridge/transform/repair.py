@@ -141,7 +141,7 @@ RULES = (
     ),
     Rule(
         (A,),
-        r"output_(config\.)?format\b.{0,40}(not permitted|not supported|unknown)"
+        r"output_(config\.)?format\b(?!\.schema).{0,40}(not permitted|not supported|unknown)"
         r"|does not support (structured outputs?|output format)"
         r"|structured outputs? (is|are) not supported",
         {"output_format": NONE},
@@ -193,8 +193,8 @@ _LISTS = re.compile(r"(must|should) be\b|one of|expected|supported|allowed|valid
 
 _NAME = r"[`'\"]?([A-Za-z_][\w.\[\]]*)[`'\"]?"
 _NOT_TAKEN = (
-    r"(?:not (?:a )?(?:supported|permitted|allowed|recogni[sz]ed|accepted)|unsupported|unknown"
-    r"|deprecated for this model)"
+    r"(?:not (?:a )?(?:supported|permitted|allowed|recogni[sz]ed|accepted|enabled)|unsupported"
+    r"|unknown|deprecated for this model)"
 )
 # How a name is given of what the server does not take; the words around it are what they share.
 NAMED = tuple(

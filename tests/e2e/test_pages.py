@@ -29,7 +29,12 @@ CONFIG: dict[str, Any] = {
             "match": {"protocol": "anthropic_messages"},
             "upstreams": ["chat", "own"],
         },
-        {"name": "shadows", "match": {"model": "shadowed"}, "upstreams": ["chat"], "shadow": "own"},
+        {
+            "name": "shadows",
+            "match": {"model": "shadowed-*"},
+            "upstreams": ["chat"],
+            "shadow": "own",
+        },
         {"name": "others", "upstreams": ["own"]},
     ],
     "failover": {"health_check": {"interval": "1h"}, "cooldown": "10m"},
@@ -234,12 +239,11 @@ def test_what_traffic_holds_is_text(page: Page) -> None:
 def test_of_a_long_stream_what_stands_out(page: Page, proxy: Proxy) -> None:
     with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
         hello = [{"role": "user", "content": "[[words:900]][[burst]]"}]
-        body = {"model": "long", "messages": hello, "stream": True}
+        body = {"model": "at-length", "messages": hello, "stream": True}
         assert client.post("/v1/chat/completions", json=body).status_code == 200
     page.click("nav a", "Calls")
-    page.wait_for("long")
+    on_call(page, "at-length")
     rows = "[...document.querySelectorAll('tr')]"
-    page.run(f"{rows}.find((row) => row.textContent.includes('long')).querySelector('a').click()")
     page.click(".tabs button", "Events")
     told = page.wait_for("message_stop")
     assert " more" in told and page.run(f"{rows}.length") < 500
@@ -264,25 +268,17 @@ def test_a_fault_that_was_asked_for_and_what_a_shadow_would_get(
         assert client.post("/commands/bridge.inject", json=asked).status_code == 200
     with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
         hello = [{"role": "user", "content": "[[text:Hello.]]"}]
-        body = {"model": "shadowed", "messages": hello}
+        body = {"model": "shadowed-first", "messages": hello}
         assert client.post("/v1/chat/completions", json=body).status_code == 429
-        more = {**body, "messages": [{**hello[0], "name": "Ann"}]}
+        more = {"model": "shadowed-then", "messages": [{**hello[0], "name": "Ann"}]}
         assert client.post("/v1/chat/completions", json=more).status_code == 200
     page.click("nav a", "Calls")
-    page.wait_for("injected")
-    row = (
-        "[...document.querySelectorAll('tr')].filter((row) => row.textContent.includes('shadowed'))"
-    )
-    page.run(
-        f"{row}.find((row) => row.textContent.includes('injected')).querySelector('a').click()"
-    )
+    assert "injected" in page.wait_for("shadowed-first")
+    on_call(page, "shadowed-first")
     told = page.wait_for("The answer")
     assert "429 retry-after=3 (at once)" in told and "[object" not in told
     page.click("nav a", "Calls")
-    page.wait_for("shadowed")
-    page.run(
-        f"{row}.find((row) => !row.textContent.includes('injected')).querySelector('a').click()"
-    )
+    on_call(page, "shadowed-then")
     told = page.wait_for("name_dropped")
     assert "own (Messages): name_dropped" in told
     page.click(".tabs button", "Both wires")

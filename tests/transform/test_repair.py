@@ -130,6 +130,7 @@ def flags(found: Repair | None, profile: Profile = PLAIN) -> dict[str, Any]:
         ),
         (C, "property 'logprobs' is unsupported", "logprobs top_logprobs"),
         (C, "Unsupported param: logprobs", "logprobs top_logprobs"),
+        (C, "Logprobs are not enabled for this model", "logprobs top_logprobs"),
         (C, "Model incompatible request argument supplied: stop", "stop"),
         (
             C,
@@ -518,6 +519,7 @@ def test_a_rule_of_another_protocol_says_nothing() -> None:
         (A, "messages.0.content.1.document.context: Extra inputs are not permitted"),
         (A, "messages.0.content.1.document.title: Extra inputs are not permitted"),
         (A, "thinking.type: Input should be 'adaptive' or 'disabled'"),
+        (A, "output_format.schema: For 'integer', 'minimum' is not supported"),
         (C, "unknown field `a.b`"),
         (C, "Unknown parameter: 'stop.x'."),
         (C, "Unknown parameter: ''."),
@@ -595,3 +597,9 @@ def test_state_that_an_upstream_does_not_take_back(
 def test_thinking_of_another_conversation() -> None:
     assert is_unbound(Error("invalid_request", "bound to a different conversation", 400))
     assert not is_unbound(Error("invalid_request", "Invalid signature", 400))
+
+
+def test_what_stands_beside_objects_in_a_list_is_passed_over() -> None:
+    body = {"model": "m", "input": ["hi", {"role": "user", "content": "x", "phase": "final"}]}
+    found = cure(R, "Unknown parameter: 'input[1].phase'.", body=body)
+    assert flags(found) == {"refused_fields": ("input.phase",)}

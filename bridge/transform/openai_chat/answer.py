@@ -57,9 +57,27 @@ def citations_of(annotations: Json, offset: int) -> Iterator[Citation]:
     """`offset` is where the text part they belong to begins in the whole text."""
     for annotation in annotations if isinstance(annotations, list) else ():
         about = annotation.get("url_citation") if isinstance(annotation, dict) else None
+        if about is None and isinstance(annotation, dict):  # or flat, as Responses has them
+            about = annotation if annotation.get("type") == "url_citation" else None
         if isinstance(about, dict) and (url := text_of(about.get("url"))):
             start, end = (_place(about.get(key), offset) for key in ("start_index", "end_index"))
             yield Citation(url, text_of(about.get("title")) or None, start=start, end=end)
+
+
+SOURCES = frozenset({"citations", "search_results"})
+
+
+def sources_of(chunk: Mapping[str, Json]) -> list[Citation]:
+    """What all of an answer is based on, where a server tells it beside the text (Perplexity)."""
+    cited, results = (chunk.get(key) for key in ("citations", "search_results"))
+    found = [result for result in _listed(results) if isinstance(result, dict)]
+    titles = {text_of(r.get("url")): text_of(r.get("title")) or None for r in found}
+    urls = [url for url in _listed(cited) if isinstance(url, str)] or titles
+    return [Citation(url, titles.get(url)) for url in dict.fromkeys(urls) if url]
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _place(index: Json, offset: int) -> int | None:

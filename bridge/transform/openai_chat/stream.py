@@ -36,6 +36,7 @@ from ..sequence import Prose, Sequence
 from ..sse import COMMENT, DONE, SseEvent, format_event
 from ..think_tags import Piece, ThinkTags
 from .answer import (
+    SOURCES,
     CallDeltas,
     annotations_of,
     chunk_head,
@@ -43,6 +44,7 @@ from .answer import (
     logprobs_of,
     read_start,
     says_something,
+    sources_of,
     text_of,
 )
 from .errors import encode_error
@@ -73,6 +75,8 @@ class Decoder:
         self._refusal: list[str] = []
         self._length = self._offset = 0  # of all text so far, and before the last text part
         self._uncited: list[Json] = []  # annotations that came before their text
+        self._cited: set[str | None] = set()  # URLs
+        self._sources: list[Citation] = []  # of the whole answer
         self._usage: Json = None
         self._finish: Finish | None = None
 
@@ -101,6 +105,8 @@ class Decoder:
             return self._fail(decode_error(200, failed))
         if not self._started:
             self._start = read_start(self._start, chunk)
+        if not SOURCES.isdisjoint(chunk):
+            self._sources = sources_of(chunk) or self._sources
         given = chunk.get("choices")
         choices = [c for c in given if isinstance(c, dict)] if isinstance(given, list) else []
         for choice in choices:
@@ -258,8 +264,18 @@ class Decoder:
         self._uncited += annotations if isinstance(annotations, list) else []
         if isinstance(self._sequence.last, TextPart):
             for citation in citations_of(self._uncited, self._offset):
+                self._cited.add(citation.url)
                 self._sequence.cite(CitationDelta(citation))
             self._uncited = []
+
+    def _cite_sources(self) -> None:
+        """Behind the text, which is all there is to cite."""
+        left = [source for source in self._sources if source.url not in self._cited]
+        if not isinstance(self._sequence.last, TextPart):
+            self._uncited += left
+            return
+        for source in left:
+            self._sequence.cite(CitationDelta(source))
 
     def _conclude(self, word: str, choice: dict[str, Json]) -> None:
         """Close all parts; `word` is the server's reason, "" if it gave none."""
@@ -267,6 +283,7 @@ class Decoder:
             self._sort(self._tags.end())
         if not self._claimed and self._fields.has_state:
             self._open_reasoning()
+        self._cite_sources()
         if self._uncited:
             self._ctx.notes.add("citations_dropped", "annotations", "citations of no text")
         self._sequence.finish(cut=is_limit(word))

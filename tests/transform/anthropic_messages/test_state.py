@@ -86,6 +86,14 @@ def test_what_is_left(content: Any, bare: bool, kept: Any, codes: list[str]) -> 
     assert all(where.startswith("messages[1].content[") for _, where in notes)
 
 
+@pytest.mark.parametrize("odd", [None, 5, {}, {"role": "assistant"}, {"content": True}])
+def test_what_makes_no_sense_beside_it_stays_for_its_vendor_to_tell(odd: Any) -> None:
+    given = body(THINKING, USE, thinking={"type": "enabled", "budget_tokens": 2_000})
+    given["messages"].append(odd)
+    kept, _ = left(given, bare=True)
+    assert kept["messages"][-1] == odd and kept["messages"][1]["content"] == [USE]
+
+
 def test_a_turn_that_is_left_empty_goes() -> None:
     assert left(body(THINKING), bare=True)[0]["messages"] == [USER, RESULT]
 

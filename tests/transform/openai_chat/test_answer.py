@@ -21,6 +21,7 @@ from bridge.transform.openai_chat.answer import (
     citations_of,
     logprobs_of,
     read_start,
+    sources_of,
 )
 from bridge.transform.sequence import Sequence
 
@@ -115,12 +116,48 @@ def about(**fields: Any) -> dict[str, Any]:
             [Citation("u", start=0)],
             id="never before it, and may be missing",
         ),
-        pytest.param([about(title="t"), {"type": "file"}, 5], [], id="no page"),
+        pytest.param(
+            [
+                {
+                    "type": "url_citation",
+                    "url": "u",
+                    "title": "t",
+                    "start_index": 10,
+                    "end_index": 11,
+                }
+            ],
+            [Citation("u", "t", start=0, end=1)],
+            id="flat, as Responses has them",
+        ),
+        pytest.param([about(title="t"), {"type": "file", "url": "u"}, 5], [], id="no page"),
         pytest.param({"url": "u"}, [], id="no list"),
     ],
 )
 def test_citations_are_read(annotations: Any, expected: list[Citation]) -> None:
     assert list(citations_of(annotations, 10)) == expected
+
+
+@pytest.mark.parametrize(
+    "beside, expected",
+    [
+        pytest.param(
+            {
+                "citations": ["u", "v", "u"],
+                "search_results": [{"url": "v", "title": "V"}, {"url": "w", "title": "W"}, 5],
+            },
+            [Citation("u"), Citation("v", "V")],
+            id="pages, some with a title",
+        ),
+        pytest.param(
+            {"search_results": [{"url": "w", "title": "W"}, {"title": "x"}]},
+            [Citation("w", "W")],
+            id="what was found",
+        ),
+        pytest.param({"citations": [5, "", None], "search_results": "x"}, [], id="nothing"),
+    ],
+)
+def test_sources_of_the_whole_text_are_read(beside: Any, expected: list[Citation]) -> None:
+    assert sources_of(beside) == expected
 
 
 def test_citations_are_written_with_places_in_the_whole_text() -> None:

@@ -291,6 +291,14 @@ def test_the_start_waits_for_an_id_or_for_something_to_say() -> None:
     assert steps(azure, chunk({"role": "assistant"}))[:2] == [[], [BEGUN]]
 
 
+@pytest.mark.parametrize("delta", [{}, {"role": "assistant"}, {"content": ""}, None])
+def test_an_answer_without_an_id_and_anything_in_it_has_a_beginning_too(delta: Any) -> None:
+    empty = {"choices": [{"index": 0, "delta": delta, "finish_reason": "length"}]}
+    beginning, ending = read(empty, DONE)
+    assert beginning == Start("", "") and isinstance(ending, Stop)
+    assert read(empty)[0] == beginning and isinstance(read(empty, usage_chunk())[0], Start)
+
+
 def test_only_the_first_of_several_answers_is_given() -> None:
     ctx = context(C, C)
     second = {"choices": [{"index": 1, "delta": {"content": "b"}, "finish_reason": "length"}]}
@@ -506,6 +514,20 @@ def test_citations_belong_to_their_text_also_when_they_come_before_it() -> None:
         CALLED,
         TextPart("cd", (Citation("v", start=0, end=2),)),
     )
+
+
+def test_sources_that_are_told_beside_the_text_are_cited_at_its_end() -> None:
+    first = {**chunk({"content": "a", "annotations": [note("u", 0, 1)]}), "citations": ["x"]}
+    last = {**chunk({"content": "b"}, "stop"), "citations": ["u", "v"], "search_results": []}
+    (text,) = whole(first, last, {**usage_chunk(), "citations": []}, DONE).parts
+    assert text == TextPart("ab", (Citation("u", start=0, end=1), Citation("v")))
+
+
+def test_sources_of_no_text_are_noted() -> None:
+    ctx = context(C, C)
+    items = [{**chunk({"tool_calls": [CALLING]}, "stop"), "citations": ["u"]}, DONE]
+    assert whole(*items, ctx=ctx).parts == (CALLED,)
+    assert "citations_dropped" in codes(ctx)
 
 
 def test_citations_of_no_text_are_noted() -> None:
@@ -850,7 +872,9 @@ def test_any_stream_gives_well_formed_events(items: list[Any], done: bool) -> No
     tagged = context(C, C, Profile(think_tags=True))
     sent = [json.dumps(item) for item in items] + ([DONE] if done else [])
     for ctx in (context(C, C), tagged):
-        folder = fold(read(*sent, ctx=ctx))
+        events = read(*sent, ctx=ctx)
+        assert isinstance(next(e for e in events if not isinstance(e, Keepalive)), Start | Failure)
+        folder = fold(events)
         assert (folder.response is None) is (folder.error is not None)
 
 
