@@ -182,7 +182,8 @@ def decode_error(status: int, body: Json) -> Error:
     raw = _raw(error)
     origin = [_innermost(raw_body)] if isinstance(raw_body := _parsed(raw), dict) else []
     code, word, param = (_first(sources + origin, key) for key in ("code", "type", "param"))
-    message = _message(sources, parsed) + (f": {raw[:MAX_RAW]}" if raw else "")
+    told_too = filter(None, (raw, _text(error.get("failed_generation"))))  # the second is Groq's
+    message = ": ".join([_message(sources, parsed), *(text[:MAX_RAW] for text in told_too)])
     told = status if status >= 400 else _status_in(sources)
     words = [code, word, _first(sources, "status"), _first(origin, "code"), _first(origin, "type")]
     kind = _kind(told, words, message)

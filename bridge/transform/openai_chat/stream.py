@@ -56,7 +56,8 @@ __all__ = ["Decoder", "Encoder"]
 
 # --- decoding
 
-UNTOLD = ("images", "audio")  # what a model made besides text: OpenRouter's field, and OpenAI's
+# What a model made besides text: fields of OpenRouter, OpenAI, MiniMax and Groq.
+UNTOLD = ("images", "audio", "audio_content", "executed_tools")
 CUT = Error("server", "upstream stream ended early", 502)
 EMPTY = Error("server", "the upstream ended without an answer", 502)
 

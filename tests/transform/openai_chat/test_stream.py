@@ -585,6 +585,8 @@ def written(events: Iterable[Event], ctx: Context | None = None) -> bytes:
     [
         ({"images": [{"image_url": {"url": "data:image/png;base64,AA"}}]}, True),
         ({"audio": {"id": "a", "data": "AA"}}, True),
+        ({"executed_tools": [{"index": 0, "type": "search", "output": "found"}]}, True),
+        ({"audio_content": ""}, False),
         ({"audio": {"id": "", "data": ""}, "images": []}, False),
         ({"audio": None}, False),
     ],
