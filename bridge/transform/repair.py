@@ -28,6 +28,8 @@ class Repair(NamedTuple):
 
 
 STATUSES = (400, 422)
+# Errors about what the model wrote, which they repeat: no refusal of the server's (Groq).
+GENERATED = ("tool_use_failed", "json_validate_failed", "output_parse_failed")
 
 A, C, R = "anthropic_messages", "openai_chat", "openai_responses"
 
@@ -299,6 +301,8 @@ def repair(
     `same`: the app speaks the protocol itself, so that only fields of `body` can be changed.
     """
     if error.status not in STATUSES or error.kind != "invalid_request":
+        return None
+    if error.code in GENERATED:
         return None
     if not isinstance(body, dict) or _SCHEMA.search(error.message):
         return None

@@ -157,19 +157,31 @@ def recalled(request: Request, ledger: Ledger, ctx: Context) -> Request:
     """`request` with what the ledger knows of turns that came back without any state."""
     if not ledger.knows(ctx.upstream_id):
         return request
-    messages = [
-        _recalled(message, before, ledger, ctx) if message.role == "assistant" else message
-        for message, before in zip(request.messages, digests(request.messages), strict=False)
-    ]
+    messages = list(request.messages)
+    keys = {
+        n: keys_of(message.parts, before, ctx.upstream_id)
+        for n, (message, before) in enumerate(zip(messages, digests(messages), strict=False))
+        if message.role == "assistant" and not _is_carried(message)
+    }
+    for n, native in _known(keys, ledger).items():
+        messages[n] = replace(messages[n], native=native)
     return replace(request, messages=tuple(messages))
 
 
-def _recalled(message: Message, before: bytes, ledger: Ledger, ctx: Context) -> Message:
-    carried = message.native or any(n.upstream for part in message.parts for n in natives(part))
-    if carried:
-        return message
-    native = ledger.recall(keys_of(message.parts, before, ctx.upstream_id))
-    return message if native is None else replace(message, native=native)
+def _is_carried(message: Message) -> bool:
+    return bool(message.native) or any(n.upstream for p in message.parts for n in natives(p))
+
+
+def _known(keys: dict[int, tuple[bytes, ...]], ledger: Ledger) -> dict[int, Native]:
+    """The turns that are known, by their place in the history; each is one of them, and no more."""
+    known: dict[int, Native] = {}
+    for n, (by_place, *_) in keys.items():
+        if native := ledger.recall([by_place]):
+            known[n] = native
+    for n, (_, *by_calls) in keys.items():
+        if n not in known and (native := ledger.recall(by_calls)) and native not in known.values():
+            known[n] = native
+    return known
 
 
 # --- using it

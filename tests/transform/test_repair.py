@@ -603,3 +603,10 @@ def test_what_stands_beside_objects_in_a_list_is_passed_over() -> None:
     body = {"model": "m", "input": ["hi", {"role": "user", "content": "x", "phase": "final"}]}
     found = cure(R, "Unknown parameter: 'input[1].phase'.", body=body)
     assert flags(found) == {"refused_fields": ("input.phase",)}
+
+
+@pytest.mark.parametrize("code", ["tool_use_failed", "json_validate_failed"])
+def test_what_a_model_wrote_is_no_refusal(code: str) -> None:
+    wrote = "Unknown parameter: 'store'."
+    error = {"message": "Failed to call a function.", "code": code, "failed_generation": wrote}
+    assert repair(decode_error(400, {"error": error}), BODIES[C], PLAIN, C, same=False) is None

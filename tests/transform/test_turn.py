@@ -224,6 +224,25 @@ def test_a_call_that_comes_again_by_its_id_has_its_own_thinking() -> None:
     assert [blocks[0] for blocks in answers_in(sent[-1])] == THINKING[:2]
 
 
+@pytest.mark.parametrize("thinking_first", [True, False])
+def test_nor_has_it_that_of_another_call(thinking_first: bool) -> None:
+    ledger = Ledger(Bounds(1 << 20, 60))
+    app = Chat(known_fields, ledger)
+    turns = [[THINKING[0], use(1)], [use(1)]]
+    turns = turns if thinking_first else turns[::-1]
+    sent = [app.turn(content) for content in [*turns, [text("end")]]]
+    kinds = [[block["type"] for block in blocks] for blocks in answers_in(sent[-1])]
+    assert kinds == [[block["type"] for block in content] for content in turns]
+
+
+def test_a_turn_is_known_by_its_calls_where_what_was_before_it_is_gone() -> None:
+    ledger = Ledger(Bounds(1 << 20, 60))
+    app = Chat(known_fields, ledger)
+    app.turn(TURNS[1])
+    app.history[0] = {"role": "user", "content": "what was said so far"}
+    assert answers_in(app.turn([text("end")])) == [TURNS[1]]
+
+
 def test_a_turn_without_state_is_not_kept() -> None:
     ledger = Ledger(Bounds(1 << 20, 60))
     app = Chat(known_fields, ledger)
