@@ -5,7 +5,9 @@ ended too early, and to tell the person why.
 """
 
 import os
+import random
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +19,21 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
 STOP_SECONDS = 10
 LISTENING = r"listening at .*?:(\d+)\."
+
+
+# Below the ports that systems hand out by themselves, or one of those would be taken in between.
+PORTS = range(10_000, 30_000)
+
+
+def free_port() -> int:
+    """One that nobody listens on, for tools that have to be told one."""
+    for port in random.sample(PORTS, 100):
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+    raise Failed("no port is free")
 
 
 class Failed(Exception):

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -30,12 +29,6 @@ def wait_until[T](condition: Callable[[], T | None], what: str, seconds: float =
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         pause.wait(0.02)
     return value
-
-
-def free_port() -> int:
-    """One that nobody listens on, for tools that have to be given one."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 class Process:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from bridge.config import parse
 from bridge.simulator import running
+from scripts._processes import free_port
 from tests.processes import ROOT, Process, running_proxy
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -80,12 +80,6 @@ def test_every_command_is_run_by_a_test() -> None:
     assert set(commands()) == set(RUN_BY)
     for command, file in RUN_BY.items():
         assert Path(command.split()[0]).name in (ROOT / "tests" / file).read_text("utf-8")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 STARTS = [command for command in RUN_BY if command.startswith("./scripts/start")]

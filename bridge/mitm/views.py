@@ -14,6 +14,7 @@ from mitmproxy.contentviews import Contentview, InteractiveContentview, Metadata
 from mitmproxy.flow import Flow
 
 from ..transform import PROTOCOLS, Protocol, detect
+from ..transform.fields import object_of
 from ..transform.json_text import loads
 from ..transform.reading import kept, read_answer, read_request, written_in
 from ..views import edit, events, facts, transcript, wire
@@ -168,15 +169,11 @@ def _answer(flow: http.HTTPFlow, data: bytes, status: int) -> Shown | None:
 
 
 def _record(flow: http.HTTPFlow) -> Record:
-    return _mapping(flow.metadata.get("bridge"))
+    return object_of(flow.metadata.get("bridge"))
 
 
 def _attempt(flow: http.HTTPFlow) -> Record:
-    return _mapping(flow.metadata.get("bridge_attempt"))
-
-
-def _mapping(value: Any) -> Record:
-    return value if isinstance(value, Mapping) else {}
+    return object_of(flow.metadata.get("bridge_attempt"))
 
 
 def _protocol(name: Any) -> Protocol | None:

@@ -32,6 +32,20 @@ def optional[T](value: Json, kind: type[T], where: str) -> T | None:
     return None if value is None else required(value, kind, where)
 
 
+def object_of(value: Json) -> dict[str, Json]:
+    """For what nobody has to complain of: an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects_of(value: Json) -> list[dict[str, Json]]:
+    """Those in a list; none where it is no list."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def text_of(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
 def one_of[T: str](value: str, allowed: tuple[T, ...], where: str) -> T:
     for word in allowed:
         if word == value:

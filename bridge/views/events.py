@@ -14,6 +14,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Literal, NamedTuple
 
+from ..transform.fields import text_of
 from .excerpt import printable
 from .stream import Event, Stream, Told, stream_of
 
@@ -73,11 +74,11 @@ class _Step:
 def _sides(record: Mapping[str, Any]) -> tuple[Stream, Stream, list[Moment]]:
     bodies = record.get("bodies")
     bodies = bodies if isinstance(bodies, Mapping) else {}
-    came, told = (_text(bodies.get(name)) for name in ("upstream_response", "client_response"))
+    came, told = (text_of(bodies.get(name)) for name in ("upstream_response", "client_response"))
     moments = _moments(record.get("timeline"))
-    upstream = stream_of(came, _text(record.get("upstream")))
+    upstream = stream_of(came, text_of(record.get("upstream")))
     if told:
-        return upstream, stream_of(told, _text(record.get("client"))), moments
+        return upstream, stream_of(told, text_of(record.get("client"))), moments
     if not any(moment.client for moment in moments):  # only looked at: all went on as it came
         moments = [Moment(m.seconds, m.upstream, m.upstream) for m in moments]
     return upstream, upstream, moments
@@ -95,10 +96,6 @@ def _moments(timeline: object) -> list[Moment]:
             case _:
                 pass
     return found
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _started(record: Mapping[str, Any]) -> float:

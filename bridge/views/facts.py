@@ -7,6 +7,7 @@ to stand above a transcript.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..transform.fields import object_of, objects_of
 from .settings import Setting
 from .transcript import COUNTS
 
@@ -17,13 +18,13 @@ MAX_NOTES = 8
 
 def of_request(record: Record) -> Iterator[Setting]:
     """The way the request went, and what it lost on it."""
-    attempts = _objects(record.get("attempts"))
+    attempts = objects_of(record.get("attempts"))
     for attempt in attempts[:-1]:
         yield Setting("tried", _outcome(attempt))
     if attempts:
         route = f", by route {record['route']}" if record.get("route") else ""
         yield Setting("sent to", _upstream(record, attempts[-1]) + route)
-    noted = [note for note in _objects(record.get("notes")) if note.get("severity") != "cosmetic"]
+    noted = [note for note in objects_of(record.get("notes")) if note.get("severity") != "cosmetic"]
     for note in noted[:MAX_NOTES]:
         place = f" at {note['where']}" if note.get("where") else ""
         text = f"{note.get('code', '')}{place}: {note.get('detail', '')}"
@@ -34,13 +35,13 @@ def of_request(record: Record) -> Iterator[Setting]:
 
 def of_answer(record: Record) -> Iterator[Setting]:
     """Who gave it, when it came, and what became of it if it did not come whole."""
-    attempts = _objects(record.get("attempts"))
+    attempts = objects_of(record.get("attempts"))
     if attempts:
         last = attempts[-1]
         yield Setting("from", _upstream(record, last))
         if last.get("outcome") not in ("ok", "pending", None):
             yield Setting("outcome", _outcome(last))
-    timing = _object(record.get("timing"))
+    timing = object_of(record.get("timing"))
     times = [f"{word} {_seconds(timing[key])}" for key, word in TIMES.items() if key in timing]
     if times:
         yield Setting("times", ", ".join(times))
@@ -58,18 +59,18 @@ def of_attempt(attempt: Record) -> Iterator[Setting]:
 
 def usage(record: Record) -> tuple[tuple[str, int], ...]:
     """The counts, by their names."""
-    counts = _object(record.get("usage"))
+    counts = object_of(record.get("usage"))
     return tuple((name, counts[name]) for name in COUNTS if isinstance(counts.get(name), int))
 
 
 def body(record: Record, name: str) -> str:
     """One of the record's bodies; "" where there is none."""
-    text = _object(record.get("bodies")).get(name)
+    text = object_of(record.get("bodies")).get(name)
     return text if isinstance(text, str) else ""
 
 
 def _upstream(record: Record, attempt: Record) -> str:
-    model = _object(record.get("model"))
+    model = object_of(record.get("model"))
     asked, used = model.get("asked"), model.get("used")
     as_model = f" as {used}" if used and used != asked else ""
     return f"{attempt.get('upstream', '')} ({record.get('upstream', '')}){as_model}"
@@ -84,15 +85,3 @@ def _outcome(attempt: Record) -> str:
 
 def _seconds(value: Any) -> str:
     return f"{value:.2f} s" if isinstance(value, int | float) else str(value)
-
-
-def _object(value: Any) -> Record:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _objects(value: Any) -> list[Record]:
-    return (
-        [one for one in value if isinstance(one, Mapping)]
-        if isinstance(value, list | tuple)
-        else []
-    )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from ..transform.fields import object_of, objects_of
 from ..transform.json_text import Json, loads
 from ..transform.model import Protocol
 from ..transform.sse import SseEvent, SseParser
@@ -149,14 +150,14 @@ def _excerpt(fields: dict[str, Json]) -> tuple[str, str]:
     delta, words = fields.get("delta"), list[str]()
     if isinstance(delta, str):
         return _quoted(delta), delta
-    said = _delta(_object(delta), words)
-    for choice in _objects(fields.get("choices")):
-        said = _delta(_object(choice.get("delta") or choice.get("message")), words) or said
+    said = _delta(object_of(delta), words)
+    for choice in objects_of(fields.get("choices")):
+        said = _delta(object_of(choice.get("delta") or choice.get("message")), words) or said
         words += _named("finish_reason", choice.get("finish_reason"))
-    for thing in map(_object, map(fields.get, THINGS)):
+    for thing in map(object_of, map(fields.get, THINGS)):
         words += [str(thing[key]) for key in ("type", "name") if thing.get(key)]
-    words += _named("status", _object(fields.get("response")).get("status"))
-    words += _problem(fields.get("error") or _object(fields.get("response")).get("error"))
+    words += _named("status", object_of(fields.get("response")).get("status"))
+    words += _problem(fields.get("error") or object_of(fields.get("response")).get("error"))
     words += _usage(fields.get("usage"))
     return ", ".join(words), said
 
@@ -178,8 +179,8 @@ def _delta(delta: dict[str, Json], words: list[str]) -> str:
 
 def _calls(calls: Json, words: list[str]) -> str:
     said = ""
-    for call in _objects(calls):
-        called = _object(call.get("function") or call.get("custom"))
+    for call in objects_of(calls):
+        called = object_of(call.get("function") or call.get("custom"))
         given = called.get("arguments") or called.get("input")
         name = called.get("name")
         words += [f"call {name}"] if name else []
@@ -205,7 +206,7 @@ def _problem(error: Json) -> list[str]:
 
 
 def _usage(usage: Json) -> list[str]:
-    counts = _object(usage)
+    counts = object_of(usage)
     pairs = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
     given, made = (next((counts[k] for k in keys if counts.get(k)), 0) for keys in pairs)
     return [f"{given} in, {made} out"] if given or made else []
@@ -213,11 +214,3 @@ def _usage(usage: Json) -> list[str]:
 
 def _quoted(text: str) -> str:
     return shown(text, TEXT)
-
-
-def _object(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Json) -> list[dict[str, Json]]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

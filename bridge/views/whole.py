@@ -7,6 +7,7 @@ protocol grows its answer in another way, and whatever has come may be all there
 
 from collections.abc import Iterator
 
+from ..transform.fields import object_of, objects_of
 from ..transform.json_text import Json, loads
 from ..transform.sse import SseParser
 
@@ -60,17 +61,9 @@ class _Texts:
             owner[key] = "".join(pieces)
 
 
-def _object(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Json) -> list[dict[str, Json]]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
 def _inner(owner: dict[str, Json], key: str) -> dict[str, Json]:
     """The object `owner[key]`, which may be new."""
-    owner[key] = found = _object(owner.get(key))
+    owner[key] = found = object_of(owner.get(key))
     return found
 
 
@@ -87,7 +80,7 @@ def _entry(entries: list[Json], n: Json) -> dict[str, Json]:
         found: dict[str, Json] = entries[n]
         return found
     entries.append({})
-    return _object(entries[-1])
+    return object_of(entries[-1])
 
 
 def _index(event: dict[str, Json], key: str) -> int:
@@ -113,12 +106,12 @@ def _join_messages(events: Payloads) -> dict[str, Json]:
     for event in events:
         match event.get("type"):
             case "message_start":
-                answer |= _object(event.get("message"))
+                answer |= object_of(event.get("message"))
             case "content_block_start":
-                blocks[_index(event, "index")] = _object(event.get("content_block"))
+                blocks[_index(event, "index")] = object_of(event.get("content_block"))
             case "content_block_delta":
                 block = blocks.setdefault(_index(event, "index"), {})
-                _grow_block(block, _object(event.get("delta")), texts)
+                _grow_block(block, object_of(event.get("delta")), texts)
             case "message_delta" | "error":
                 _end_message(answer, event)
             case _:
@@ -143,9 +136,9 @@ def _grow_block(block: dict[str, Json], delta: dict[str, Json], texts: _Texts) -
 def _end_message(answer: dict[str, Json], event: dict[str, Json]) -> None:
     for key, value in event.items():
         if key == "delta":
-            answer |= _object(value)
+            answer |= object_of(value)
         elif key == "usage":  # counts of a delta take the place of those at the start
-            answer[key] = _object(answer.get(key)) | _object(value)
+            answer[key] = object_of(answer.get(key)) | object_of(value)
         elif key != "type":
             answer[key] = value
 
@@ -181,7 +174,7 @@ def _join_chat(events: Payloads) -> dict[str, Json]:
                 if value and not (key in FIRST and answer.get(key)):
                     answer[key] = value
                 continue
-            for given in _objects(value):
+            for given in objects_of(value):
                 n = _index(given, "index")
                 _grow_choice(choices.setdefault(n, {"index": n, "message": {}}), given, texts)
     texts.settle()
@@ -191,7 +184,7 @@ def _join_chat(events: Payloads) -> dict[str, Json]:
 
 def _grow_choice(choice: dict[str, Json], given: dict[str, Json], texts: _Texts) -> None:
     delta = given.pop("delta", None) or given.pop("message", None)
-    _grow_message(choice["message"], _object(delta), texts)
+    _grow_message(choice["message"], object_of(delta), texts)
     given.pop("message", None)  # some servers repeat all of it in each chunk
     for key, value in given.items():
         if key == "logprobs" and isinstance(value, dict):
@@ -206,10 +199,10 @@ def _grow_message(message: dict[str, Json], delta: dict[str, Json], texts: _Text
         if value is None:
             message.setdefault(key, None)
         elif key == "tool_calls" and isinstance(value, list):
-            for call in _objects(value):
+            for call in objects_of(value):
                 _grow_call(_call(_list(message, key), call), call, texts)
         elif key == "function_call":
-            _grow_call(_inner(message, key), _object(value), texts)
+            _grow_call(_inner(message, key), object_of(value), texts)
         elif key == "role":
             message[key] = value
         elif isinstance(value, list) or isinstance(message.get(key), list):
@@ -222,7 +215,7 @@ def _grow_message(message: dict[str, Json], delta: dict[str, Json], texts: _Text
 def _add_parts(parts: list[Json], more: list[Json], texts: _Texts, depth: int = 0) -> None:
     """Mistral and OpenRouter stream lists: a part like the last one goes on with its text."""
     for part in more:
-        last = _object(parts[-1]) if parts else {}
+        last = object_of(parts[-1]) if parts else {}
         if not last or not isinstance(part, dict) or _likeness(part) != _likeness(last):
             parts.append(part)
             continue
@@ -244,9 +237,9 @@ def _call(calls: list[Json], given: dict[str, Json]) -> dict[str, Json]:
     n, name = given.get("index"), given.get("id")
     for call in reversed(calls):
         if call.get("index") == n and name in (call.get("id"), None, ""):
-            return _object(call)
+            return object_of(call)
     calls.append({})
-    return _object(calls[-1])
+    return object_of(calls[-1])
 
 
 def _grow_call(call: dict[str, Json], given: dict[str, Json], texts: _Texts) -> None:
@@ -287,9 +280,9 @@ def _join_responses(events: Payloads) -> dict[str, Json]:
     items: dict[int, dict[str, Json]] = {}
     texts = _Texts()
     for event in events:
-        answer |= _object(event.get("response"))
+        answer |= object_of(event.get("response"))
         if "item" in event:  # once it is done, all of it
-            items[_index(event, "output_index")] = _object(event["item"])
+            items[_index(event, "output_index")] = object_of(event["item"])
         elif event.get("type") == "error" or event.get("error"):
             answer["error"] = event.get("error") or {k: v for k, v in event.items() if k != "type"}
         else:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from ..transform.fields import object_of, objects_of, text_of
 from .compare import Line, compared
 from .excerpt import printable, shortened
 from .kept import Kept, read
@@ -39,17 +40,17 @@ class Section:
 def rows(left: str, right: str, notes: Iterable[Note] = (), *, limit: int = LIMIT) -> list[Row]:
     """Two bodies, and notes on the left one; those whose place it has not come first."""
     pair = _Pair(left, right)
-    return pair.rows(pair.noted(_mappings(notes), "left", near=True), limit)
+    return pair.rows(pair.noted(objects_of(notes), "left", near=True), limit)
 
 
 def sections(record: Mapping[str, Any], *, limit: int = LIMIT) -> list[Section]:
     """The attempts that failed, the request, the answer, and what a shadow would have been sent."""
-    bodies, attempts = _mapping(record.get("bodies")), _mappings(record.get("attempts"))
-    asked, told = _text(bodies.get("client_request")), _text(bodies.get("client_response"))
-    sent, came = _text(bodies.get("upstream_request")), _text(bodies.get("upstream_response"))
+    bodies, attempts = object_of(record.get("bodies")), objects_of(record.get("attempts"))
+    asked, told = text_of(bodies.get("client_request")), text_of(bodies.get("client_response"))
+    sent, came = text_of(bodies.get("upstream_request")), text_of(bodies.get("upstream_response"))
     unsent = record.get("attempts") == []  # refused by the bridge
     request, answer = _Pair(asked, sent or ("" if unsent else asked)), _Pair(told or came, came)
-    rest = answer.noted(request.noted(_mappings(record.get("notes")), "left"), "right")
+    rest = answer.noted(request.noted(objects_of(record.get("notes")), "left"), "right")
     top = request.noted(rest, "left", near=True)
     app = _label("app", record.get("client"))
     upstream = _label(attempts[-1].get("upstream") if attempts else "", record.get("upstream"))
@@ -57,7 +58,7 @@ def sections(record: Mapping[str, Any], *, limit: int = LIMIT) -> list[Section]:
     found = [Section("failed attempts", "", "", list(map(_attempt, failed)))] if failed else []
     found.append(request.section("request", app, upstream, top, limit))
     found.append(answer.section("answer", app, upstream, [], limit))
-    shadow = _mapping(record.get("shadow"))
+    shadow = object_of(record.get("shadow"))
     return [*found, _shadow(shadow, asked, app, limit)] if shadow else found
 
 
@@ -66,8 +67,8 @@ def _shadow(shadow: Mapping[str, Any], asked: str, app: str, limit: int) -> Sect
     if shadow.get("refused"):
         refused = {"code": "refused", "detail": shadow["refused"]}
         return Section("shadow", app, upstream, [Row("same", "", notes=(refused,))])
-    pair = _Pair(asked, _text(shadow.get("request")))
-    top = pair.noted(_mappings(shadow.get("notes")), "left", near=True)
+    pair = _Pair(asked, text_of(shadow.get("request")))
+    top = pair.noted(objects_of(shadow.get("notes")), "left", near=True)
     return pair.section("shadow", app, upstream, top, limit)
 
 
@@ -77,7 +78,7 @@ def attempt_sections(
     """A failed attempt that has a flow of its own: what that flow knows of it, and its bodies."""
     app = _label("app", attempt.get("client"))
     upstream = _label(attempt.get("upstream"), attempt.get("protocol"))
-    sent = _Pair(_text(attempt.get("client_request")), request)
+    sent = _Pair(text_of(attempt.get("client_request")), request)
     came = _Pair("", response)
     return [
         sent.section("request", app, upstream, [], limit),
@@ -204,19 +205,6 @@ def _place(line: Line, side: Side) -> Place | None:
 
 
 # --- what may be anything
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _mappings(value: object) -> list[Mapping[str, Any]]:
-    found = value if isinstance(value, Iterable) else ()
-    return [entry for entry in found if isinstance(entry, Mapping)]
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _label(name: object, protocol: object) -> str:

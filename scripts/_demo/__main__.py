@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import signal
-import socket
 import sys
 import tempfile
 import threading
@@ -20,7 +19,7 @@ from typing import Any
 
 from bridge.simulator import Recorded, Simulator
 from bridge.simulator import running as running_simulator
-from scripts._processes import Failed, Proxy, tool
+from scripts._processes import Failed, Proxy, free_port, tool
 
 from . import app, report, show
 
@@ -83,12 +82,6 @@ def running_proxy(sim: Simulator, web: bool) -> Iterator[Proxy]:
                 yield proxy
             except OSError as error:
                 raise Failed(f"no answer from the proxy: {error}. {proxy.last_words}") from None
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 # --- the acts

@@ -12,10 +12,10 @@ import pytest
 from mitmproxy import http
 
 from bridge.simulator import Simulator, running
+from scripts._processes import free_port
 from tests.e2e.sdks.said import Said, Wish
 from tests.e2e.sdks.trip import PROGRAMS
 from tests.e2e.sdks.ways import APP, Way, asking, config
-from tests.mitm.test_commands import free_port
 from tests.processes import Proxy, running_proxy, wait_until
 
 RAISED = (anthropic.AnthropicError, openai.OpenAIError, httpx2.TransportError)

@@ -14,8 +14,9 @@ import httpx2
 import pytest
 
 from bridge.simulator import Simulator, running
+from scripts._processes import free_port
 from tests.browser import Page, browser, executable
-from tests.processes import ROOT, Proxy, free_port, running_proxy, wait_until
+from tests.processes import ROOT, Proxy, running_proxy, wait_until
 
 PASSWORD = "let me in"
 pytestmark = pytest.mark.skipif(

@@ -1,18 +1,12 @@
 """Failed attempts as rows of their own in mitmweb's list of flows."""
 
-import socket
 from pathlib import Path
 
 import httpx2
 
 from bridge.simulator import Simulator
+from scripts._processes import free_port
 from tests.processes import running_proxy
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def test_each_failed_attempt_is_a_marked_row_with_what_was_sent_and_what_came(

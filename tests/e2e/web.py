@@ -1,7 +1,6 @@
 """A real mitmweb with the addon: its flows, and commands as its page gives them."""
 
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +9,11 @@ from urllib.parse import quote
 
 import httpx2
 
+from scripts._processes import free_port
 from tests.processes import Proxy, running_proxy, wait_until
 
 PASSWORD = "secret"
 OVER = re.compile(r" \| |^attempt of ")  # in the comment of a flow that is over
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 class Web:

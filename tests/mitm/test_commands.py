@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import socket
 from pathlib import Path
 
 import httpx2
@@ -14,6 +13,7 @@ from bridge.mitm.commands import Commands
 from bridge.mitm.runtime import Runtime, clock
 from bridge.routing import Target
 from bridge.simulator import running
+from scripts._processes import free_port
 from tests.processes import running_proxy, wait_until
 
 CONFIG = """
@@ -95,12 +95,6 @@ def test_check_probes_all(runtime: Runtime, commands: Commands) -> None:
         assert commands.status().count("last check: ") == 2
 
     asyncio.run(asyncio.wait_for(story(), 20))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def test_in_a_real_mitmweb(tmp_path: Path) -> None:

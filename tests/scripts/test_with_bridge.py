@@ -15,9 +15,10 @@ import pytest
 
 from bridge.simulator import Simulator
 from bridge.simulator import running as running_simulator
+from scripts._processes import free_port
 from scripts._with_bridge import bridges, trust, variables
 from scripts._with_bridge.__main__ import llm_hosts, split
-from tests.processes import Proxy, free_port, running_proxy, wait_until
+from tests.processes import Proxy, running_proxy, wait_until
 from tests.scripts.test_demo import children, gone
 
 ROOT = Path(variables.__file__).resolve().parents[2]

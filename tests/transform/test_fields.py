@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.transform.fields import one_of, optional, required
+from bridge.transform.fields import object_of, objects_of, one_of, optional, required, text_of
 from bridge.transform.notes import TransformError
 
 
@@ -53,3 +53,15 @@ def test_a_word_is_one_of_those_allowed_or_refused_with_all_of_them() -> None:
     assert one_of("b", ("a", "b"), "x") == "b"
     with pytest.raises(TransformError, match='x: "c" is not one of a, b'):
         one_of("c", ("a", "b"), "x")
+
+
+@pytest.mark.parametrize("value", [None, 5, "a", [1], True])
+def test_in_place_of_anything_else_there_is_nothing(value: object) -> None:
+    assert object_of(value) == {} and objects_of(value) == []
+    assert text_of(value) == (value if value == "a" else "")
+
+
+def test_what_is_there_is_taken_as_it_is() -> None:
+    inner = {"a": 1}
+    assert object_of(inner) is inner
+    assert objects_of([inner, 5, None, {}]) == [inner, {}]

@@ -8,6 +8,7 @@ from typing import Protocol as Interface
 
 from ..arguments import normal_arguments
 from ..context import Context
+from ..fields import text_of
 from ..json_text import Json, dump_text, loads
 from ..model import (
     Citation,
@@ -214,10 +215,6 @@ def decode_listing(block: dict[str, Json]) -> HostedList | None:
         return None
     listed = tuple(tool for tool in tools if isinstance(tool, dict))
     return HostedList(text_of(block.get("mcp_server_name")), listed)
-
-
-def text_of(value: Json) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def block_of(block: Json, owner: Native, served: dict[str, dict[str, Json]], ctx: Context) -> Block:

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from ..context import Context
 from ..errors import decode_error, error_inside
+from ..fields import text_of
 from ..json_text import Json, dump_text, dumps, loads
 from ..lanes import Lane, Lanes
 from ..model import (
@@ -48,7 +49,6 @@ from .answer import (
     is_hidden,
     is_omitted,
     message_head,
-    text_of,
 )
 from .errors import encode_error
 from .finish import decode_finish, encode_finish

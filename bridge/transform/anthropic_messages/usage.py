@@ -1,5 +1,6 @@
 """Token counts: Anthropic counts cached input beside `input_tokens`, the model counts it inside."""
 
+from ..fields import object_of
 from ..json_text import Json
 from ..model import Usage
 
@@ -17,14 +18,14 @@ def decode_usage(usage: Json) -> Usage | None:
     fresh, output = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
     if fresh is None and output is None:
         return None
-    by_ttl = _object(usage.get("cache_creation"))
+    by_ttl = object_of(usage.get("cache_creation"))
     short = _count(by_ttl.get("ephemeral_5m_input_tokens"))
     long = _count(by_ttl.get("ephemeral_1h_input_tokens"))
     read = _count(usage.get("cache_read_input_tokens"))
     written = _count(usage.get("cache_creation_input_tokens"))
     if written is None and by_ttl:
         written = (short or 0) + (long or 0)
-    thought = _count(_object(usage.get("output_tokens_details")).get("thinking_tokens"))
+    thought = _count(object_of(usage.get("output_tokens_details")).get("thinking_tokens"))
     return Usage(
         input_tokens=(fresh or 0) + (read or 0) + (written or 0),
         output_tokens=output or 0,
@@ -34,7 +35,7 @@ def decode_usage(usage: Json) -> Usage | None:
         cache_write_long_tokens=long,
         reasoning_tokens=None if thought is None else min(thought, output or 0),
         web_search_requests=_count(
-            _object(usage.get("server_tool_use")).get("web_search_requests")
+            object_of(usage.get("server_tool_use")).get("web_search_requests")
         ),
     )
 
@@ -44,7 +45,7 @@ def merge_usage(before: dict[str, Json], after: Json) -> dict[str, Json]:
 
     Compatible servers repeat known counts as 0.
     """
-    news = _object(after).items()
+    news = object_of(after).items()
     return {**before, **{k: v for k, v in news if v is not None and (v != 0 or not before.get(k))}}
 
 
@@ -77,10 +78,6 @@ def _searches(usage: Usage) -> Json:
     if usage.web_search_requests is None:
         return None
     return {"web_search_requests": usage.web_search_requests, "web_fetch_requests": 0}
-
-
-def _object(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}
 
 
 def _count(value: Json) -> int | None:

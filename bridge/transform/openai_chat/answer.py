@@ -6,6 +6,7 @@ Hard part: calls come in pieces that say in many ways, or not at all, whose piec
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..context import Context
+from ..fields import text_of
 from ..json_text import Json, dump_text
 from ..model import CallKind, Citation, Start, ToolCallPart
 from ..names import object_id
@@ -19,10 +20,6 @@ __all__ = ()
 
 TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 MILLISECONDS = 100_000_000_000  # a number of seconds above it is none
-
-
-def text_of(value: Json) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def says_something(value: Json) -> bool:

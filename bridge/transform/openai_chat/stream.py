@@ -9,6 +9,7 @@ from typing import assert_never
 
 from ..context import Context
 from ..errors import UNEXPLAINED, decode_error, error_inside
+from ..fields import text_of
 from ..json_text import Json, dump_text, dumps, loads
 from ..model import (
     Citation,
@@ -45,7 +46,6 @@ from .answer import (
     read_start,
     says_something,
     sources_of,
-    text_of,
 )
 from .errors import encode_error
 from .finish import decode_finish, encode_finish, is_limit, word_of

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ..client_tools import CALL_ITEMS
 from ..context import Context
+from ..fields import objects_of, text_of
 from ..json_text import Json, dump_text
 from ..lanes import Lane, Lanes, Prose
 from ..model import (
@@ -47,14 +48,6 @@ type Object = Mapping[str, Json]
 TIERS = {tier: tier for tier in ("default", "flex", "scale", "priority", "fast")}
 TIERS["auto"] = "default"
 MILLISECONDS = 100_000_000_000  # a number of seconds above it is none
-
-
-def text_of(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def objects_of(value: Json) -> list[dict[str, Json]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def type_of(item: Object) -> str:

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from ..context import Context
 from ..errors import decode_error, error_inside
+from ..fields import objects_of, text_of
 from ..json_text import Json, dumps, loads
 from ..model import (
     Citation,
@@ -45,10 +46,8 @@ from .answer import (
     Items,
     carried_items,
     field_of,
-    objects_of,
     opened_call,
     read_start,
-    text_of,
     tier_of,
 )
 from .errors import decode_failure, encode_error, encode_failure

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..client_tools import as_function, is_container
 from ..context import Context
-from ..fields import one_of, optional, required
+from ..fields import object_of, one_of, optional, required
 from ..json_text import Json, dump_text, loads
 from ..model import CallKind, HostedCall, HostedList, Native, Tool, ToolChoice
 from ..notes import TransformError
@@ -314,7 +314,7 @@ def _mcp(server: Json, toolset: Mapping[str, Json]) -> Json:
 
     None where some are forbidden: here only those that are allowed can be told.
     """
-    older, configs = _object(server.get("tool_configuration")), _object(toolset.get("configs"))
+    older, configs = object_of(server.get("tool_configuration")), object_of(toolset.get("configs"))
     closed = not _is_enabled(toolset.get("default_config"), True)
     enabled = {name: _is_enabled(config, not closed) for name, config in configs.items()}
     named = [name for name, is_enabled in enabled.items() if is_enabled]
@@ -331,12 +331,8 @@ def _mcp(server: Json, toolset: Mapping[str, Json]) -> Json:
 
 
 def _is_enabled(config: Json, default: bool) -> bool:
-    given = _object(config).get("enabled")
+    given = object_of(config).get("enabled")
     return default if given is None else given is not False
-
-
-def _object(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}
 
 
 def encode_tool_choice(
@@ -395,11 +391,11 @@ def decode_hosted(item: Mapping[str, Json]) -> HostedCall | None:
 
 
 def _search_of(item: Mapping[str, Json]) -> HostedCall | None:
-    action = _object(item.get("action"))
+    action = object_of(item.get("action"))
     query, given = action.get("query"), action.get("sources")
     if not isinstance(query, str) or not query:  # it opened a page, or looked for words in one
         return None
-    urls = [_object(source).get("url") for source in given] if isinstance(given, list) else []
+    urls = [object_of(source).get("url") for source in given] if isinstance(given, list) else []
     found = tuple(url for url in urls if isinstance(url, str))
     return HostedCall(
         WEB_SEARCH, {"query": query}, urls=found, failed=item.get("status") == "failed"
@@ -412,7 +408,7 @@ def _call_of(item: Mapping[str, Json]) -> HostedCall:
         for value in map(item.get, ("name", "server_label", "arguments", "output"))
     )
     try:
-        given = _object(loads(arguments))
+        given = object_of(loads(arguments))
     except ValueError:
         given = {}
     error = item.get("error")
