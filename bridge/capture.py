@@ -15,9 +15,10 @@ from .cases import KEY, Answer, Case, Memory, Result, Setup, differences, digest
 from .credentials import credentials_in, hide
 from .scrub import scrub
 from .transform import Native, Profile, Protocol
+from .transform.cut_json import without_mark
 from .transform.envelope import MARK, seal, unseal
 from .transform.json_text import Json, dump_text, loads
-from .transform.reading import kept, read_answer
+from .transform.reading import read_answer
 from .transform.sse import COMMENT
 from .transform.translator import CODECS
 from .transform.turn import Ledger, said
@@ -105,7 +106,7 @@ def _answer(
     body = record["bodies"].get("upstream_response")
     if body is None:
         return None
-    if kept(body.encode())[1]:
+    if without_mark(body.encode())[1]:
         raise NoCase("its record keeps no more than the first MiB of the answer")
     ended = attempt["outcome"] != "cancelled"
     return Answer(body.encode(), attempt["status"], request_id, ended)
@@ -123,9 +124,9 @@ def _got(record: Mapping[str, Any], made: Result) -> Result:
     known: dict[str, Any] = {}
     if last["outcome"] in UNSENT:
         known["sent"] = None
-    elif sent is not None and not kept(sent.encode())[1]:
+    elif sent is not None and not without_mark(sent.encode())[1]:
         known["sent"] = sent.encode()
-    if "client_request" in bodies and not (body and kept(body.encode())[1]):
+    if "client_request" in bodies and not (body and without_mark(body.encode())[1]):
         known["body"] = None if body is None else body.encode()
     if notes is not None:
         known["notes"] = [

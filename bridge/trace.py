@@ -10,6 +10,7 @@ from typing import Any
 
 from .credentials import Credentials, hide
 from .transform import CODES, Protocol, Translator, Usage
+from .transform.cut_json import with_mark
 from .upstream import Upstream
 
 # Bytes of each body that are kept.
@@ -39,8 +40,7 @@ class Kept:
 
     def text(self) -> str:
         left_out = self.size - KEPT_BYTES
-        text = self.content().decode("utf-8", "replace")
-        return f"{text}\n[{left_out} bytes more]" if left_out > 0 else text
+        return with_mark(self.content().decode("utf-8", "replace"), left_out)
 
 
 @dataclass(slots=True)

@@ -17,8 +17,8 @@ from ..credentials import Credentials
 from ..outgoing import without_credential
 from ..scrub import HIDDEN
 from ..transform import Protocol, detect
+from ..transform.cut_json import without_mark
 from ..transform.headers import CREDENTIALS, PROTOCOL_HEADERS, Headers
-from ..transform.reading import kept
 from . import flows
 from .masked import hide_credentials
 
@@ -96,7 +96,7 @@ def _body(known: Mapping[str, Any], own: bytes) -> bytes:
     """What the app sent; `own` is what the flow's request has, which an upstream may have got."""
     bodies = known.get("bodies") or known
     told = (bodies.get("client_request") or "").encode()
-    if told and not kept(told)[1]:
+    if told and not without_mark(told)[1]:
         return told
     if told and ("bodies" not in known or "upstream_request" in bodies):
         raise Unknown("its record keeps no more than the first MiB of what the app sent")

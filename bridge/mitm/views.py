@@ -14,9 +14,10 @@ from mitmproxy.contentviews import Contentview, InteractiveContentview, Metadata
 from mitmproxy.flow import Flow
 
 from ..transform import PROTOCOLS, Protocol, detect
+from ..transform.cut_json import without_mark
 from ..transform.fields import object_of
 from ..transform.json_text import loads
-from ..transform.reading import kept, read_answer, read_request, written_in
+from ..transform.reading import read_answer, read_request, written_in
 from ..views import edit, events, facts, transcript, wire
 from ..views.layout import Passage, laid_out, text_of
 from ..views.settings import Setting
@@ -200,7 +201,7 @@ def _is_call(body: bytes) -> bool:
 
 def _is(data: bytes, text: str) -> bool:
     """Whether `text` is what was kept of `data`."""
-    begun, left_out = kept(text.encode())
+    begun, left_out = without_mark(text.encode())
     return data.startswith(begun) and len(data) == len(begun) + left_out
 
 

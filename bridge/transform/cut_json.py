@@ -1,12 +1,19 @@
 """JSON that breaks off, ended where it breaks off, so that what there is of it can be read.
 
-In: text whose end is missing. Out: JSON text. Hard part: it may break off anywhere, inside a word,
-a number or an escape too; and only of a string is half of it worth keeping.
+In: text whose end is missing; where it was cut to be kept, it ends in a mark that says how much
+more there was. Out: JSON text, or what it says. Hard part: it may break off anywhere, inside a
+word, a number or an escape too; and only of a string is half of it worth keeping.
 """
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
+from .json_text import Json, loads
+
+_MARK = r"\n\[(\d+) bytes more\]\Z"
+_MARKS: dict[type, re.Pattern[Any]] = {str: re.compile(_MARK), bytes: re.compile(_MARK.encode())}
+LONGEST = 40  # characters of a mark
 # A string without an end, or with an escape that is none, is kept up to there. Possessive, or a
 # long string takes a hundred times its size in memory.
 _TOKEN = re.compile(
@@ -14,6 +21,34 @@ _TOKEN = re.compile(
 )
 _CLOSES = {"{": "}", "[": "]"}
 MAX_DEPTH = 1_000  # deeper JSON cannot be read, and a megabyte of brackets would take minutes
+
+
+def with_mark(text: str, more: int) -> str:
+    """`text` that was cut; `more`: bytes that are left out."""
+    return f"{text}\n[{more} bytes more]" if more > 0 else text
+
+
+def without_mark[T: (str, bytes)](text: T) -> tuple[T, int]:
+    """What was kept of a text, and how many bytes more there were."""
+    mark = _MARKS[type(text)].search(text, max(0, len(text) - LONGEST))
+    return (text[: mark.start()], int(mark[1])) if mark else (text, 0)
+
+
+def mended(text: str) -> tuple[Json, str]:
+    """What JSON text says, also where its end is missing; then with the parser's complaint.
+
+    None with a complaint: there is none.
+    """
+    try:
+        return loads(text), ""
+    except ValueError as error:
+        problem = str(error)
+    if not text.lstrip().startswith(("{", "[")):
+        return None, problem
+    try:
+        return loads(ended(text)), problem
+    except ValueError:
+        return None, problem
 
 
 def ended(text: str) -> str:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from .context import context
-from .cut_json import ended
+from .cut_json import mended, without_mark
 from .errors import decode_error
 from .fold import Fold
-from .json_text import Json, loads
+from .json_text import Json
 from .mismatch import protocol_of
 from .model import (
     Error,
@@ -34,8 +34,6 @@ from .translator import CODECS
 
 MAX_FAULTS = 20  # places of one request that are taken out
 FIRST = 64 * 1024  # bytes of a stream in which its first event is
-# What the record of a call puts behind the part of a body that it keeps.
-_LEFT_OUT = re.compile(rb"\n\[(\d+) bytes more\]\Z")
 # What a request is refused without.
 NO_MESSAGES: Json = [{"role": "user", "content": ""}]
 NEEDED: dict[str, Json] = {"model": "", "messages": NO_MESSAGES}
@@ -124,7 +122,7 @@ def read_answer(protocol: Protocol, body: bytes, status: int = 200) -> Read:
     if not body.strip():
         return Read(faults=("the body is empty",))
     if status >= 400:
-        return Read(error=decode_error(status, kept(body)[0]))
+        return Read(error=decode_error(status, without_mark(body)[0]))
     return (_streamed if is_event_stream(body) else _whole)(protocol, body)
 
 
@@ -146,7 +144,7 @@ def _whole(protocol: Protocol, body: bytes) -> Read:
 
 
 def _streamed(protocol: Protocol, body: bytes) -> Read:
-    begun, left_out = kept(body)
+    begun, left_out = without_mark(body)
     parser = SseParser(limit=len(begun))
     decoder = CODECS[protocol].Decoder(context(protocol, protocol))
     events: list[Event] = []
@@ -178,24 +176,12 @@ def _told(events: Iterable[Event], cut: bool, faults: list[str]) -> Read:
 
 def _parsed(body: bytes, faults: list[str]) -> tuple[Json, bool]:
     """The JSON of a body, and whether some of it is missing; None for what is none."""
-    begun, left_out = kept(body)
-    try:
-        return loads(begun), False
-    except ValueError as error:
-        problem = f"the body is no JSON: {error}"
-    try:
-        parsed = loads(ended(begun.decode("utf-8", "replace")))
-    except ValueError:
-        parsed = None
-    faults.append(problem if parsed is None else _missing(begun, left_out))
-    return parsed, True
-
-
-def kept(body: bytes) -> tuple[bytes, int]:
-    """What there is of a body from a record, and how many bytes more there were."""
-    if mark := _LEFT_OUT.search(body, max(0, len(body) - 40)):
-        return body[: mark.start()], int(mark[1])
-    return body, 0
+    begun, left_out = without_mark(body)
+    found, problem = mended(begun.decode("utf-8", "replace"))
+    if problem:
+        none = f"the body is no JSON: {problem}"
+        faults.append(none if found is None else _missing(begun, left_out))
+    return found, bool(problem)
 
 
 def _missing(begun: bytes, left_out: int) -> str:

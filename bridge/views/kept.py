@@ -4,19 +4,17 @@ In: the text, which may end in the mark that so many bytes more came, and then i
 read as far as it goes. Out: its JSON; of an event stream, the whole answer that it tells.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ..transform.cut_json import ended
-from ..transform.json_text import Json, loads
+from ..transform.cut_json import mended, without_mark
+from ..transform.json_text import Json
 from ..transform.sse import is_event_stream
 from .whole import whole
 
 type Form = Literal["nothing", "json", "stream", "text"]
 
-HEAD = 64  # characters that tell a stream from JSON, and the longest mark
-_MARK = re.compile(r"\n\[(\d+) bytes more\]\Z")
+HEAD = 64  # characters that tell a stream from JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +33,9 @@ def read(text: str) -> Kept:
     if is_stream(text):
         answer = whole(text)
         return Kept("text", text, more) if answer is None else Kept("stream", answer, more)
-    value = _json(text.removeprefix("\ufeff"))
+    value, _ = mended(text.removeprefix("\ufeff"))
     return Kept("text", text, more) if value is None else Kept("json", value, more)
-
-
-def without_mark(text: str) -> tuple[str, int]:
-    """What was kept of a body, and how many bytes more there were."""
-    mark = _MARK.search(text, max(0, len(text) - HEAD))
-    return (text[: mark.start()], int(mark[1])) if mark else (text, 0)
 
 
 def is_stream(text: str) -> bool:
     return is_event_stream(text[:HEAD].encode("utf-8", "replace")) is True
-
-
-def _json(text: str) -> Json:
-    """The JSON in a text, also where its end is missing; None: there is none."""
-    try:
-        return loads(text)
-    except ValueError:
-        pass
-    if not text.lstrip().startswith(("{", "[")):
-        return None
-    try:
-        return loads(ended(text))
-    except ValueError:
-        return None

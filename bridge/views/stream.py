@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from ..transform.cut_json import without_mark
 from ..transform.fields import object_of, objects_of
 from ..transform.json_text import Json, loads
 from ..transform.model import Protocol
 from ..transform.sse import SseEvent, SseParser
 from .excerpt import shortened, shown
-from .kept import is_stream, without_mark
+from .kept import is_stream
 
 MAX_EVENTS = 20_000
 EXCERPT = 80  # characters

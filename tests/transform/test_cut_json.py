@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.transform.cut_json import ended
+from bridge.transform.cut_json import ended, mended, with_mark, without_mark
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,32 @@ def begins(part: Any, value: Any) -> bool:
     if isinstance(part, str):  # half of a pair of surrogates is half a character
         return isinstance(value, str) and value.startswith(part.rstrip(HALVES))
     return bool(part == value)
+
+
+@pytest.mark.parametrize("more, marked", [(0, "a"), (-3, "a"), (12, "a\n[12 bytes more]")])
+def test_what_was_cut_says_how_much_more_there_was(more: int, marked: str) -> None:
+    assert with_mark("a", more) == marked
+    left_out = max(0, more)
+    assert without_mark(marked) == ("a", left_out)
+    assert without_mark(marked.encode()) == (b"a", left_out)
+
+
+def test_only_a_mark_at_the_end_is_one() -> None:
+    for text in ("a\n[5 bytes more]b", "[5 bytes more]", "\n[five bytes more]"):
+        assert without_mark(text) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    "text, value, whole",
+    [
+        ('{"a": 1}', {"a": 1}, True),
+        ('{"a": [1, "b', {"a": [1, "b"]}, False),
+        ("null", None, True),
+        ("<html>", None, False),
+        ("", None, False),
+        ("{]", {}, False),
+    ],
+)
+def test_what_there_is_of_json_is_read(text: str, value: object, whole: bool) -> None:
+    found, problem = mended(text)
+    assert found == value and (problem == "") is whole

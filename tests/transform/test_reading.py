@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.transform import PROTOCOLS
 from bridge.transform.context import context
+from bridge.transform.cut_json import without_mark
 from bridge.transform.json_text import dumps
 from bridge.transform.model import (
     Error,
@@ -22,7 +23,6 @@ from bridge.transform.model import (
 from bridge.transform.reading import (
     MAX_FAULTS,
     Read,
-    kept,
     read_answer,
     read_request,
     written_in,
@@ -153,8 +153,8 @@ def test_a_record_says_how_much_of_a_body_it_kept() -> None:
     _, faults = request(A, body)
     whole = len(dumps(CUT[A])) - 30
     assert faults == [f"the first {whole} of {whole + 1234} bytes were kept"]
-    assert kept(body) == (dumps(CUT[A])[:-30], 1234)
-    assert kept(b"whole") == (b"whole", 0)
+    assert without_mark(body) == (dumps(CUT[A])[:-30], 1234)
+    assert without_mark(b"whole") == (b"whole", 0)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
