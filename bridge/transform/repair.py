@@ -7,8 +7,8 @@ same ones; so what is left out must be in the body, and must be no part of what 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from .effort import LEVELS
@@ -16,7 +16,35 @@ from .fit import LIMITS, fitted
 from .json_text import Json
 from .model import Error, Protocol
 from .notes import Notes
-from .profile import ALL, NONE, Profile
+from .profile import Profile
+from .refusals import (
+    DEEP,
+    EFFORT,
+    FOREIGN_STATE,
+    FORM,
+    FORMS,
+    GENERATED,
+    KEPT,
+    LIMIT,
+    LISTS,
+    NAME,
+    NAMED,
+    NO_FORM,
+    OPTIONS,
+    OWN,
+    PLACES,
+    REFUSES,
+    REFUSING,
+    RENAMES,
+    REQUIRED,
+    RULES,
+    SCHEMA,
+    STATUSES,
+    UNBOUND,
+    WITH,
+    WORD,
+    C,
+)
 
 
 class Repair(NamedTuple):
@@ -27,270 +55,15 @@ class Repair(NamedTuple):
     detail: str
 
 
-STATUSES = (400, 422)
-# Errors about what the model wrote, which they repeat: no refusal of the server's (Groq).
-GENERATED = ("tool_use_failed", "json_validate_failed", "output_parse_failed")
-
-A, C, R = "anthropic_messages", "openai_chat", "openai_responses"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """`words` in an error of these protocols: then `flags` are right for the server."""
-
-    protocols: tuple[str, ...]
-    words: str
-    flags: Mapping[str, Any]
-    where: str
-    detail: str
-
-
-# What refusals say that name no field to leave out. First match wins.
-RULES = (
-    Rule(
-        (C, R),
-        r"\bdeveloper\b.{0,60}\b(role|one of|model|supported values)\b"
-        r"|\brole\b.{0,80}\bdeveloper\b|unknown variant .developer"
-        r"|\brole: input should be .system",
-        {"developer_role": False, "renamed_roles": (("developer", "system"),)},
-        "messages.role",
-        "developer text is told as system text",
-    ),
-    Rule(
-        (C,),
-        r"does not support .system. with this model|system role (is )?not supported"
-        r"|roles are supported,? (but )?got .?system",
-        {"renamed_roles": (("developer", "user"), ("system", "user"))},
-        "messages.role",
-        "system text is told as user text",
-    ),
-    Rule(
-        (C,),
-        r"system message must be (at the beginning|the first)",  # chat templates
-        {"late_system": False, "merge_roles": True},
-        "messages.role",
-        "system text is told first, or as user text",
-    ),
-    Rule(
-        (C,),
-        r"roles must alternate",
-        {"late_system": False, "merge_roles": True},
-        "messages",
-        "neighbouring messages of one role are joined",
-    ),
-    Rule(
-        (C,),
-        r"invalid tool_choice type: .?object",  # LM Studio
-        {"named_choice": False},
-        "tool_choice",
-        "no tool is chosen by its name",
-    ),
-    Rule(
-        (C,),
-        r"reasoning_content\b.{0,80}(must be passed back|required|missing)"
-        r"|missing .?reasoning_content",
-        {"reasoning_required": True, "reasoning_field": "reasoning_content"},
-        "messages.reasoning_content",
-        "turns with calls have their reasoning_content",
-    ),
-    Rule(
-        (C,),
-        r"messages\b.{0,60}(invalid type: sequence, expected a string|content. must be a string"
-        r"|input should be a valid string)",
-        {"join_text": True},
-        "messages.content",
-        "several texts are told as one",
-    ),
-    Rule(
-        (C, R),
-        r"tools\b.{0,40}\bcustom\b.{0,80}(expected|supported values are|should be).{0,20}function"
-        r"|tools\b.{0,20}\btype\b.{0,40}(should be|allowed values) \W{1,2}function"
-        r"|invalid value: .custom.{1,4}supported values are: .function|unknown variant .custom"
-        r"|custom tools? (is|are) not supported|tool type:? .?custom|.custom. is not supported",
-        {"custom_tools": False},
-        "tools",
-        "freeform tools are functions of one string",
-    ),
-    Rule(
-        (A,),
-        r"roles must alternate",
-        {"merge_roles": True},
-        "messages",
-        "neighbouring messages of one role are joined",
-    ),
-    Rule(
-        (A,),
-        r"role\b.{0,60}\bsystem\b|\bsystem\b.{0,60}\brole\b|\brole: input should be .user",
-        {"system_messages": NONE},
-        "messages.role",
-        "late system text is told as user text",
-    ),
-    Rule(
-        (A,),
-        r"thinking\.type\.enabled\b.{0,40}not supported",
-        {"manual_thinking": NONE, "adaptive": ALL},
-        "thinking",
-        "thinking is adaptive",
-    ),
-    Rule(
-        (A,),
-        r"adaptive thinking is not supported|input tag .adaptive"
-        r"|thinking\.type\b.{0,12}\badaptive\b.{0,60}\b(not|unknown|invalid|expected)\b"
-        r"|thinking\.type: input should be .(enabled|disabled)",
-        {"adaptive": NONE, "manual_thinking": ALL},
-        "thinking",
-        "thinking has a budget",
-    ),
-    Rule(
-        (A,),
-        r"output_(config\.)?format\b(?!\.schema).{0,40}(not permitted|not supported|unknown)"
-        r"|does not support (structured outputs?|output format)"
-        r"|structured outputs? (is|are) not supported",
-        {"output_format": NONE},
-        "output_config.format",
-        "the format is asked for in words",
-    ),
-    Rule(
-        (A,),
-        r"\boutput_config\b(?!\.\w).{0,40}(not permitted|not supported|unknown)"
-        r"|(extraneous|unknown|unexpected|unsupported)\b.{0,30}\boutput_config\b(?!\.\w)",
-        {"output_format": NONE, "adaptive": NONE, "manual_thinking": ALL},
-        "output_config",
-        "thinking has a budget, and the format is asked for in words",
-    ),
-    Rule(
-        (A,),
-        r"\bmcp_servers\b.{0,40}(not permitted|not supported|unknown)",
-        {"mcp_beta": ""},
-        "mcp_servers",
-        "there are no MCP servers",
-    ),
-    Rule(
-        (A,),
-        r"(does not|doesn't) support thinking|thinking is not supported",
-        {"adaptive": NONE, "manual_thinking": NONE},
-        "thinking",
-        "no thinking is asked for",
-    ),
-    Rule(
-        (C, R),
-        r"(does not|doesn't) support (thinking|reasoning)\b(?! summar)"
-        r"|think value \S+ is not supported",  # Ollama
-        {"reasoning": NONE},
-        "reasoning_effort",
-        "no reasoning is asked for",
-    ),
-)
-
-_LIMIT = re.compile(
-    r"max_tokens: \d+ > (\d+)"  # Anthropic
-    r"|supports at most (\d+) (?:completion|output) tokens"  # OpenAI
-    r"|max_(?:completion_|output_)?tokens\W+must be (?:less than or equal to|at most|<=)\W*(\d+)"
-    r"|valid range of max_tokens is \[1, ?(\d+)\]",  # DeepSeek
-    re.IGNORECASE,
-)
-_WORD = re.compile(r"\w+")
-_EFFORT = re.compile(r"effort|reasoning|think")
-_LISTS = re.compile(r"(must|should) be\b|one of|expected|supported|allowed|valid values")
-
-_NAME = r"[`'\"]?([A-Za-z_][\w.\[\]]*)[`'\"]?"
-_NOT_TAKEN = (
-    r"(?:not (?:a )?(?:supported|permitted|allowed|recogni[sz]ed|accepted|enabled)|unsupported"
-    r"|unknown|deprecated for this model)"
-)
-# How a name is given of what the server does not take; the words around it are what they share.
-NAMED = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"\b(?:unsupported|unknown|unrecogni[sz]ed|unexpected|unpermitted|incompatible"
-        r"|extra(?:neous)?) (?:request |keyword |input )?"
-        r"(?:parameter|param|argument|field|property|key|name|value)s?"
-        rf"(?: supplied| name)?:? ?[\[({{]?{_NAME}",
-        rf"(?:fields|parameters|arguments) are (?:currently )?{_NOT_TAKEN}: {_NAME}",
-        rf"{_NAME}: extra inputs are not permitted",
-        rf"(?m:^{_NAME}\n +extra inputs are not permitted)",
-        rf"extra inputs are not permitted, field: {_NAME}",
-        r"['\"]loc['\"]: ?[(\[]['\"]body['\"], ?([^)\]]*)[)\]], ?"
-        r"['\"]msg['\"]: ?['\"]extra (?:inputs|fields)",  # pydantic, as Python or as JSON
-        rf"(?:property|parameter|argument|field|option|key) ?[\[(]?{_NAME}[\])]? is {_NOT_TAKEN}",
-        rf"(?:\A|[:.] ){_NAME} (?:is|are) {_NOT_TAKEN}",
-        rf"(?:does not|doesn't) support (?:the )?(?:parameter|argument|field|option)s?:? {_NAME}",
-        rf"(?:does not|doesn't) support (?:this |the )?{_NAME}(?: parameter)?\.?(?:\Z|,| with)",
-        rf"(?:does not|doesn't) support {_NAME} (?:level|value)",
-        rf"argument not supported on this model: {_NAME}",
-        rf"{_NAME} cannot both be specified",
-        r"extraneous key \[(\w+)\] is not permitted",  # Bedrock
-    )
-)
-# Words and codes that make `param` the name of something the server does not take.
-_REFUSES = re.compile(
-    rf"{_NOT_TAKEN}|unrecogni[sz]ed|does(?: not|n't) support|extra inputs", re.IGNORECASE
-)
-REFUSING = ("unsupported_parameter", "unsupported_value", "unknown_parameter")
-# What a server finds wrong in a schema is the app's to mend: others are taken.
-_SCHEMA = re.compile(r"invalid (json )?schema|json schema fields", re.IGNORECASE)
-
-# A form that is not taken, by its type.
-FORMS = ("json_schema", "json_object")
-_FORM = re.compile(
-    r"response[_ ]format|structured outputs?|json[_ ](?:schema|object|mode|output)", re.IGNORECASE
-)
-_NO_FORM = re.compile(
-    rf"{_REFUSES.pattern}|unavailable|unknown variant|must be .?(?:json_schema|text)", re.IGNORECASE
-)
-
-# Where a limit that is refused may go by another name.
-RENAMES = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-# What is said, how the answer has to look, and what no request can be without.
-KEPT = frozenset(
-    "model messages input system instructions tools functions mcp_servers stream prompt "
-    "conversation previous_response_id n background modalities audio response_format "
-    "output_format".split()
-)
-# A field that is more than options -> the option in it.
-OPTIONS: dict[str, str] = {"output_config": "effort", "text": "verbosity"}
-# Where the app's own words begin.
-OWN = frozenset({"parameters", "input_schema", "schema", "arguments"})
-# What makes no sense without another field.
-WITH: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {("logprobs",): (("top_logprobs",),)}
-REQUIRED = frozenset({(A, "max_tokens")})
-# What may be left out deeper down, by its last key; all else there is said.
-DEEP = frozenset(
-    "strict cache_control prompt_cache_breakpoint verbosity summary effort include_usage "
-    "defer_loading eager_input_streaming input_examples allowed_callers phase status annotations "
-    "citations detail reasoning_content reasoning_details reasoning include_obfuscation display "
-    "disable_parallel_tool_use cache_control.scope cache_control.ttl messages.name".split()
-)
-# Where a bare name is looked for when the body has none on its top.
-PLACES = tuple(
-    place.split(".")
-    for place in (
-        "messages messages.content messages.tool_calls input input.content system tools "
-        "tools.function reasoning output_config stream_options text"
-    ).split()
-)
-
-
-# What vendors say of state (signatures, ciphertexts) that they, or this key, did not make.
-_FOREIGN_STATE = re.compile(
-    r"invalid .?signature|signature\b.{0,40}(not valid|invalid|could not be verified)"
-    r"|invalid .?data.? in .?redacted_thinking|thinking.? blocks .{0,60}cannot be modified"
-    r"|encrypted[ _]content\b.{0,80}(could not be|invalid|cannot be)|invalid_encrypted_content"
-    r"|item '?rs_\w+'? (of type 'reasoning' was provided without|not found)",
-    re.IGNORECASE | re.DOTALL,
-)
-_UNBOUND = "bound to a different"  # Anthropic: of another conversation
-
-
 def is_foreign_state(error: Error) -> bool:
     """Whether state in the history is not this upstream's, as it says."""
     words = f"{error.code or ''} {error.message}"
-    return 400 <= error.status < 500 and _FOREIGN_STATE.search(words) is not None
+    return 400 <= error.status < 500 and FOREIGN_STATE.search(words) is not None
 
 
 def is_unbound(error: Error) -> bool:
     """Whether thinking in the history was made in another conversation."""
-    return _UNBOUND in error.message
+    return UNBOUND in error.message
 
 
 def repair(
@@ -304,7 +77,7 @@ def repair(
         return None
     if error.code in GENERATED:
         return None
-    if not isinstance(body, dict) or _SCHEMA.search(error.message):
+    if not isinstance(body, dict) or SCHEMA.search(error.message):
         return None
     found = (
         _limited(error.message, body, profile),
@@ -319,7 +92,7 @@ def repair(
 
 
 def _limited(message: str, body: dict[str, Json], profile: Profile) -> Repair | None:
-    told = _LIMIT.search(message)
+    told = LIMIT.search(message)
     name = next((name for name in LIMITS if name in body), "")
     if told is None or not name:
         return None
@@ -332,10 +105,10 @@ def _with_known_effort(error: Error, body: dict[str, Json], profile: Profile) ->
     """Refusals of a level list those there are."""
     sent = _effort(body)
     told = f"{error.param or ''} {error.message}".lower()
-    words = set(_WORD.findall(told))
+    words = set(WORD.findall(told))
     known = tuple(level for level in LEVELS if level in words and level != sent)
-    listed = len(known) > 1 and _LISTS.search(told)
-    if not (sent and known and _EFFORT.search(told)) or not (sent in words or listed):
+    listed = len(known) > 1 and LISTS.search(told)
+    if not (sent and known and EFFORT.search(told)) or not (sent in words or listed):
         return None
     detail = f"not {sent} but one of {', '.join(known)}"
     return Repair(replace(profile, efforts=known, model_efforts=()), "effort", detail)
@@ -351,7 +124,7 @@ def _with_known_form(error: Error, body: dict[str, Json], profile: Profile) -> R
     form = body.get("response_format")
     kind = form.get("type") if isinstance(form, dict) else None
     told = f"{error.param or ''} {error.message}"
-    if kind not in FORMS or not (_FORM.search(told) and _NO_FORM.search(error.message)):
+    if kind not in FORMS or not (FORM.search(told) and NO_FORM.search(error.message)):
         return None
     flags: dict[str, Any] = {kind: False}
     detail = f"{kind} is asked for in other words"
@@ -412,14 +185,14 @@ def _names(error: Error) -> Iterator[str]:
             place = _AT.match(rest)
             yield f"{place[1]}.{found[1]}" if place else found[1]
             yield from _further(rest)
-    if error.param and (error.code in REFUSING or _REFUSES.search(error.message)):
+    if error.param and (error.code in REFUSING or REFUSES.search(error.message)):
         yield error.param
 
 
 _AT = re.compile(r"['\"]? at ['\"]([\w.\[\]]+)['\"]")  # Google: where the name stands
 
 
-_LISTED = re.compile(rf"[`'\"]?(?:,| and| or) ?{_NAME}(?=[`'\",\])}}.]|\Z| and| or| is| are)")
+_LISTED = re.compile(rf"[`'\"]?(?:,| and| or) ?{NAME}(?=[`'\",\])}}.]|\Z| and| or| is| are)")
 
 
 def _further(rest: str) -> Iterator[str]:
