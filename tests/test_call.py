@@ -10,7 +10,6 @@ from bridge.call import Call, with_model
 from bridge.config import parse
 from bridge.transform import detect
 
-CAPTURES = Path(__file__).resolve().parents[2] / "shared" / "captures"
 IMAGE = {"type": "image", "source": {"type": "url", "url": "https://x.test/a.png"}}
 
 
@@ -150,10 +149,9 @@ def test_what_belongs_to_one_conversation(one: Call, other: Call, same: bool) ->
     assert (one.conversation == other.conversation) is same
 
 
-@pytest.mark.skipif(not CAPTURES.is_dir(), reason="only where captured traffic of apps lies")
-def test_what_real_apps_ask_by_the_way() -> None:
+def test_what_real_apps_ask_by_the_way(shared: Path) -> None:
     agents, asides = set(), set()
-    for path in sorted(CAPTURES.glob("*/*.json")):
+    for path in sorted(shared.glob("captures/*/*.json")):
         sent = json.loads(path.read_text())
         if protocol := detect(sent["method"], sent["path"]):
             headers = tuple(tuple(pair) for pair in sent["headers"])

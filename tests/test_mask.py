@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from bridge.mask import mask
 
-CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 SECRET = "Zebra42"
 
 
@@ -114,9 +113,8 @@ def test_any_text_keeps_its_length(text: str) -> None:
     assert not any(c.isalnum() and c not in "x1" for c in told)
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the recorded corpus is not here")
-def test_recorded_bodies_keep_their_shape() -> None:
-    with gzip.open(CORPUS / "anthropic_messages.json.jsonl.gz", "rt") as lines:
+def test_recorded_bodies_keep_their_shape(shared: Path) -> None:
+    with gzip.open(shared / "corpus" / "anthropic_messages.json.jsonl.gz", "rt") as lines:
         bodies = [json.loads(line)["request"].get("body") for line in lines]
     for body in [body for body in bodies if isinstance(body, dict)][::5]:
         told = masked(body)

@@ -81,7 +81,11 @@ def test_without_a_configuration_there_is_nothing_to_show() -> None:
     assert page.status == 503 and b"no configuration" in page.body
 
 
-def test_without_mitmweb_they_are_behind_the_proxy_alone() -> None:
+def test_without_mitmweb_they_are_behind_the_proxy_alone(caplog: pytest.LogCaptureFixture) -> None:
+    made = flow()
     with taddons.context():
-        web.Site(Bridge, lambda: 0.0).serve()
-        web.forget(flow())
+        site = web.Site(Bridge, lambda: 0.0)
+        site.serve()
+        asyncio.run(site.through_proxy(made))
+        web.forget(made)
+    assert made.response.status_code == 200 and not caplog.messages

@@ -2,12 +2,10 @@
 
 import itertools
 import json
-import os
 import socket
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,13 +132,3 @@ def _dechunked(rest: bytes) -> tuple[list[bytes], bool]:
 @pytest.fixture
 def client(sim: Simulator) -> Client:
     return Client(sim)
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """Recorded traffic beside the project; the build must have it, a reader's clone need not."""
-    path = Path(__file__).resolve().parents[3] / "shared"
-    if not path.is_dir():
-        assert "CI" not in os.environ, f"no recorded traffic in {path}"
-        pytest.skip(f"no recorded traffic in {path}")
-    return path

@@ -1,8 +1,6 @@
 """Error bodies of every shape that servers answer with, read as one kind of error."""
 
-import gzip
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,6 @@ from hypothesis import strategies as st
 
 from bridge.transform.errors import decode_error, error_inside
 from bridge.transform.model import Error, ErrorKind
-
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 
 
 def openai(message: str, type: str | None = None, code: Any = None, **more: Any) -> dict[str, Any]:
@@ -410,14 +406,9 @@ RECORDED_KINDS: dict[int, set[ErrorKind]] = {
 }
 
 
-def test_recorded_errors_keep_status_message_and_kind() -> None:
-    path = CORPUS / "errors.jsonl"
-    if not path.exists():
-        assert "CI" not in os.environ, f"{path} is missing"
-        pytest.skip("the recorded traffic is not beside this checkout")
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt") as lines:
-        records = [json.loads(line) for line in lines]
+def test_recorded_errors_keep_status_message_and_kind(shared: Path) -> None:
+    lines = (shared / "corpus" / "errors.jsonl").read_text("utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
     assert len(records) > 100
     for record in records:
         answer, status = record["response"], record["status"] or 0

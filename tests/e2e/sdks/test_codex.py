@@ -5,7 +5,6 @@ understood. Patches are written by the model as free text, and must come back to
 """
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,18 @@ from mitmproxy.net import encoding as codings
 from bridge.simulator import Simulator
 from tests.e2e.sdks.ways import Way, asking
 
-CAPTURES = Path(__file__).resolve().parents[4] / "shared" / "captures" / "codex"
 UPSTREAMS = ("messages", "chat", "reasoner")
 OWN = ("host", "content-length", "authorization")  # headers that each connection makes itself
 
 to_others = pytest.mark.parametrize("upstream", UPSTREAMS)
-recorded = pytest.mark.skipif(
-    not CAPTURES.is_dir() and "CI" not in os.environ, reason=f"no recorded traffic at {CAPTURES}"
-)
 
 
-@recorded
 @to_others
 @pytest.mark.parametrize("name", ["http-default-model", "http-gpt-5.5", "chatgpt-zstd"])
-def test_a_recorded_request(ways: dict[str, Way], sim: Simulator, name: str, upstream: str) -> None:
-    capture = json.loads((CAPTURES / f"{name}.json").read_text("utf-8"))
+def test_a_recorded_request(
+    ways: dict[str, Way], sim: Simulator, name: str, upstream: str, shared: Path
+) -> None:
+    capture = json.loads((shared / "captures" / "codex" / f"{name}.json").read_text("utf-8"))
     body = {**capture["body"], "model": asking(upstream)}
     items = body["input"]
     items.append({"type": "message", "role": "user", "content": "[[echo]]"})
