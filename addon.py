@@ -113,7 +113,9 @@ class Bridge:
 
     async def translate(self, flow: http.HTTPFlow) -> None:
         if self.runtime and (trial := self.replays.trial(flow)):
-            await self._start(flow, trial.exchange(self.runtime, clock()))
+            exchange = trial.exchange(self.runtime, clock())
+            self.origins.keep(flow, exchange.call)
+            await self._start(flow, exchange)
             return
         if not self.runtime or not flows.is_untouched(flow):
             return
@@ -140,7 +142,6 @@ class Bridge:
 
     async def _start(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         self.exchanges[flow.id] = exchange
-        self.origins.keep(flow, exchange.call)
         await self._advance(flow, exchange)
         if isinstance(exchange.ending, Done):
             flow.response = flows.response(exchange.ending.reply, flow)
@@ -150,8 +151,10 @@ class Bridge:
         if side is None:
             return
         call = flows.call_of(flow, side.dialect)
-        self.origins.keep(flow, call)
-        match runtime.beside(side, call, clock(), resends=bool(self.resending)):
+        opened = runtime.beside(side, call, clock(), resends=bool(self.resending))
+        # Of a call that is made another one, such as one for a summary, that one is told.
+        self.origins.keep(flow, opened.call if isinstance(opened, Exchange) else call)
+        match opened:
             case Reply() as reply:
                 flow.response = flows.response(reply, flow)
                 flow.comment = f"{side.kind}: answered by the bridge"

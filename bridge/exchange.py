@@ -104,10 +104,7 @@ class Exchange:
             remembers=remembers,
         )
         idle = Translator(call.protocol, call.protocol, now=now)
-        self.trace = Trace(call.protocol, now, call.model, idle, choice.route.name)
-        self.trace.conversation = call.conversation
-        self.trace.credentials = call.credentials
-        self.trace.bodies.client_request.add(call.body)
+        self.trace = Trace.of(call, idle, now, route=choice.route.name)
         self.failed: list[Failed] = []
         self.ending: Step | None = None  # what the app gets where no attempt is left
         self._tried: list[Target] = []

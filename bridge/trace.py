@@ -6,8 +6,9 @@ bounded, and never a header; the credentials that a body has are hidden. So none
 
 from array import array
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Self
 
+from .call import Call
 from .credentials import Credentials, hide
 from .transform import CODES, Protocol, Translator, Usage
 from .transform.cut_json import with_mark
@@ -119,6 +120,14 @@ class Trace:
     timeline: Timeline = field(default_factory=Timeline)
     conversation: str = ""  # the same for all calls of one
     credentials: Credentials = ()  # in the bodies
+
+    @classmethod
+    def of(cls, call: Call, translator: Translator, now: float, *, route: str = "") -> Self:
+        """The record of a call that has come in, and of nothing else yet."""
+        trace = cls(call.protocol, now, call.model, translator, route)
+        trace.conversation, trace.credentials = call.conversation, call.credentials
+        trace.bodies.client_request.add(call.body)
+        return trace
 
     def begin(self, upstream: str, now: float) -> None:
         self.bodies.next_attempt()

@@ -23,10 +23,7 @@ class Watched:
             call.protocol, call.protocol, exact=True, key=key, ledger=moment, now=now
         )
         self.body = call.body if call.fault else translator.request(call.body, call.parsed)
-        self.trace = Trace(call.protocol, now, call.model, translator)
-        self.trace.conversation = call.conversation
-        self.trace.credentials = call.credentials
-        self.trace.bodies.client_request.add(call.body)
+        self.trace = Trace.of(call, translator, now)
         self.trace.begin(call.host, now)
 
     def answered(self, status: int, headers: Headers, now: float) -> bool:

@@ -85,10 +85,7 @@ class Injections:
         if given is None:
             return False
         now = self._clock()
-        trace = Trace(call.protocol, now, call.model, Translator(call.protocol, call.protocol))
-        trace.conversation = call.conversation
-        trace.credentials = call.credentials
-        trace.bodies.client_request.add(call.body)
+        trace = Trace.of(call, Translator(call.protocol, call.protocol), now)
         trace.bodies.client_response.add(given.body)
         trace.finish(now)
         flow.response = flows.response(given, flow)
