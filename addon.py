@@ -16,7 +16,7 @@ from mitmproxy.proxy.layer import NextLayer  # noqa: E402
 from bridge.aside import Aside  # noqa: E402
 from bridge.config import ConfigError  # noqa: E402
 from bridge.exchange import Exchange  # noqa: E402
-from bridge.mitm import flows, masked, versions, views, web  # noqa: E402
+from bridge.mitm import flows, redact, versions, views, web  # noqa: E402
 from bridge.mitm.captured import Captured  # noqa: E402
 from bridge.mitm.commands import Commands  # noqa: E402
 from bridge.mitm.inject import Injections  # noqa: E402
@@ -172,7 +172,7 @@ class Bridge:
             if self.resending:
                 rows = list(flows.failed_rows(flow, exchange))
                 for row in rows if self._masks() else ():
-                    masked.mask_flow(row)
+                    redact.mask_flow(row)
                 self.resending.add_rows(rows)
             await self._advance(flow, exchange)
 
@@ -235,7 +235,7 @@ class Bridge:
         self.shadows.end(flow)
         self.origins.hide(flow, answer=sent)
         if self._masks() and self.origins.knows(flow):
-            masked.mask_flow(flow, answer=sent)
+            redact.mask_flow(flow, answer=sent)
         if self.runtime and (record := flow.metadata.get("bridge")):
             self.runtime.ended(flow.id, record)
 

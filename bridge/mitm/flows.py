@@ -22,7 +22,7 @@ from ..transform import Protocol, detect
 from ..transform.headers import Headers
 from ..watched import Watched
 from .encoding import decoded, decoder
-from .masked import hide_credentials
+from .redact import hide_credentials
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from ..transform import Protocol, detect
 from ..transform.cut_json import without_mark
 from ..transform.headers import CREDENTIALS, PROTOCOL_HEADERS, Headers
 from . import flows
-from .masked import hide_credentials
+from .redact import hide_credentials
 
 APP = "bridge_app"  # in the metadata of a flow
 ADDRESS = ("scheme", "host", "port", "path")

@@ -9,8 +9,8 @@ from mitmproxy import http
 from mitmproxy.test import tflow, tutils
 
 from bridge.mitm import flows
-from bridge.mitm.masked import mask_flow
 from bridge.mitm.origin import APP, Origins, Unknown, lacks_credential, lacks_others
+from bridge.mitm.redact import mask_flow
 from bridge.outgoing import Outgoing
 from bridge.trace import KEPT_BYTES
 from tests.exchanged import config

@@ -10,7 +10,7 @@ from mitmproxy.test import taddons
 
 from addon import Bridge
 from bridge.mitm import flows
-from bridge.mitm.masked import mask_flow
+from bridge.mitm.redact import mask_flow
 from bridge.mitm.shadows import MOST, SOON
 from bridge.simulator import Simulator, running
 from tests.mitm.bridged import Asked, call, story

@@ -7,7 +7,7 @@ import pytest
 from mitmproxy.test import tflow, tutils
 
 from bridge.credentials import Credential
-from bridge.mitm.masked import hide_credentials, mask_flow
+from bridge.mitm.redact import hide_credentials, mask_flow
 
 BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Zebra"}]})
 HIDDEN = BODY.replace("Zebra", "xxxxx").replace(": ", ":").replace(", ", ",")
