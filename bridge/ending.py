@@ -11,8 +11,8 @@ from math import ceil
 from .attempt import Failed
 from .trace import Attempt
 from .transform import Error
+from .transform.answers import ErrorKind
 from .transform.headers import Headers
-from .transform.model import ErrorKind
 
 # Whose error says most to the app, the most useful first.
 USEFUL: tuple[ErrorKind, ...] = (

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from .settings import STATUSES, Failover
+from .transform.answers import Error, ErrorKind
 from .transform.errors import STATUS_KINDS
-from .transform.model import Error, ErrorKind
 from .upstream import Target, glob
 
 # Who has to be well for the next try: this key, this model, or the upstream as such.

@@ -5,21 +5,19 @@ from collections.abc import Iterable
 from bridge.call import Call
 from bridge.injection.said import Frames
 from bridge.transform import Protocol
-from bridge.transform.context import context
-from bridge.transform.json_text import dumps
-from bridge.transform.model import (
+from bridge.transform.answers import (
     Event,
     Finish,
     PartDelta,
     PartEnd,
     PartStart,
-    ReasoningPart,
     Start,
     Stop,
-    TextPart,
-    ToolCallPart,
     Usage,
 )
+from bridge.transform.context import context
+from bridge.transform.json_text import dumps
+from bridge.transform.model import ReasoningPart, TextPart, ToolCallPart
 from bridge.transform.sse import SseParser
 from bridge.transform.translator import CODECS
 

@@ -19,8 +19,8 @@ from bridge.outcomes import (
     reason_of,
     went_wrong,
 )
+from bridge.transform.answers import Error, ErrorKind
 from bridge.transform.errors import decode_error
-from bridge.transform.model import Error, ErrorKind
 from bridge.upstream import Target
 
 UPSTREAMS = parse(

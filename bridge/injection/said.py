@@ -7,18 +7,10 @@ import re
 from typing import NamedTuple
 
 from ..transform import Protocol
+from ..transform.answers import Event, Failure, PartDelta, PartEnd, PartStart
 from ..transform.context import context
 from ..transform.json_text import loads
-from ..transform.model import (
-    Event,
-    Failure,
-    Part,
-    PartDelta,
-    PartEnd,
-    PartStart,
-    ReasoningPart,
-    ToolCallPart,
-)
+from ..transform.model import Part, ReasoningPart, ToolCallPart
 from ..transform.sse import SseParser, last_event_end
 from ..transform.translator import CODECS
 

@@ -1,6 +1,7 @@
 """Translation between LLM protocols: pure functions and state machines, bytes in and bytes out."""
 
-from .model import Error, Native, Protocol, Usage
+from .answers import Error, Usage
+from .model import Native, Protocol
 from .notes import CODES, Note, TransformError
 from .profile import Profile
 from .traits import Traits

@@ -11,32 +11,27 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
-from .codec import Codec, Decoder, Encoder
-from .context import Context, context
-from .errors import decode_error
-from .fold import Fold
-from .json_text import Json, dumps, loads
-from .mismatch import protocol_of
-from .model import (
+from .answers import (
     Error,
     Event,
     Failure,
     Finish,
     FinishReason,
     Keepalive,
-    Native,
-    Part,
     PartDelta,
     PartEnd,
     PartStart,
-    Protocol,
-    RefusalPart,
     Start,
     Stop,
-    TextPart,
-    ToolCallPart,
     Usage,
 )
+from .codec import Codec, Decoder, Encoder
+from .context import Context, context
+from .errors import decode_error
+from .fold import Fold
+from .json_text import Json, dumps, loads
+from .mismatch import protocol_of
+from .model import Native, Part, Protocol, RefusalPart, TextPart, ToolCallPart
 from .notes import Notes, TransformError
 from .restore import Restorer
 from .rounds import Rounds

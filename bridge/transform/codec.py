@@ -7,9 +7,10 @@ requests and encodes answers; as an upstream's it encodes requests and decodes a
 from collections.abc import Callable, Iterator
 from typing import Protocol as Interface
 
+from .answers import Error, Event, Response
 from .context import Context
 from .json_text import Json
-from .model import Error, Event, Request, Response
+from .model import Request
 from .sse import SseEvent
 
 

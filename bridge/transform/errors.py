@@ -9,8 +9,8 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
+from .answers import Error, ErrorKind
 from .json_text import Json, dump_text, loads
-from .model import Error, ErrorKind
 
 MAX_TEXT = 500  # characters of a body that is no error envelope
 MAX_RAW = 2_000  # characters of what a gateway's own upstream said

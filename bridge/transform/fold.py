@@ -8,27 +8,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from .json_text import Json
-from .model import (
-    Citation,
+from .answers import (
     CitationDelta,
     Error,
     Event,
     Failure,
     Keepalive,
-    NativePart,
-    Part,
     PartDelta,
     PartEnd,
     PartStart,
-    ReasoningPart,
-    RefusalPart,
     Response,
     Start,
     Stop,
-    TextPart,
-    ToolCallPart,
 )
+from .json_text import Json
+from .model import Citation, NativePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 
 
 class Fold:

@@ -7,17 +7,9 @@ has nothing to show and whose end comes last.
 
 from collections import deque
 
+from .answers import CitationDelta, Event, PartDelta, PartEnd, PartStart
 from .json_text import Json
-from .model import (
-    Citation,
-    CitationDelta,
-    Event,
-    PartDelta,
-    PartEnd,
-    PartStart,
-    RefusalPart,
-    TextPart,
-)
+from .model import Citation, RefusalPart, TextPart
 
 
 class Lane:

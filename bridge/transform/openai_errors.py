@@ -1,8 +1,8 @@
 """Errors for clients of OpenAI's two protocols: the neutral error in, status and envelope out."""
 
+from .answers import Error, ErrorKind
 from .context import Context
 from .json_text import Json
-from .model import Error, ErrorKind
 
 # kind -> OpenAI's type and code, and the status where the upstream's says nothing here
 ENVELOPES: dict[ErrorKind, tuple[str, str | None, int]] = {

@@ -7,8 +7,8 @@ is only what servers forget to add.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from .answers import Usage
 from .json_text import Json
-from .model import Usage
 
 # A count of `Usage` -> where it may stand, the first that is there counts.
 type Places = Mapping[str, tuple[str, ...]]

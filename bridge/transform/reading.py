@@ -10,24 +10,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
+from .answers import Error, Event, Failure, Finish, PartEnd, PartStart, Response, Stop
 from .context import context
 from .cut_json import mended, without_mark
 from .errors import decode_error
 from .fold import Fold
 from .json_text import Json
 from .mismatch import protocol_of
-from .model import (
-    Error,
-    Event,
-    Failure,
-    Finish,
-    PartEnd,
-    PartStart,
-    Protocol,
-    Request,
-    Response,
-    Stop,
-)
+from .model import Protocol, Request
 from .notes import TransformError
 from .sse import SseParser, is_event_stream
 from .translator import CODECS

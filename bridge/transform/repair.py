@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from .answers import Error
 from .effort import LEVELS
 from .fit import LIMITS, fitted
 from .json_text import Json
-from .model import Error, Protocol
+from .model import Protocol
 from .notes import Notes
 from .profile import Profile
 from .refusals import (

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Literal
 from typing import Protocol as Interface
 
+from .answers import Event, PartDelta, PartEnd, PartStart, Start
 from .json_text import dump_text, loads
-from .model import Event, PartDelta, PartEnd, PartStart, Start, ToolCallPart
+from .model import ToolCallPart
 from .names import is_legal_call_id, short_call_id
 from .prepare import INPUT, VALUE, Toolbox
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from typing import Any
 
-from .model import Event, Start, Stop, Usage
+from .answers import Event, Start, Stop, Usage
 
 
 class Rounds:

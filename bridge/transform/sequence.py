@@ -11,20 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol as Interface
 
+from .answers import CitationDelta, Event, PartDelta, PartEnd, PartStart
 from .arguments import Arguments
 from .json_text import Json
-from .model import (
-    CitationDelta,
-    Event,
-    Native,
-    PartDelta,
-    PartEnd,
-    PartStart,
-    ReasoningPart,
-    RefusalPart,
-    TextPart,
-    ToolCallPart,
-)
+from .model import Native, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from .notes import Notes
 
 UNNAMED = "unnamed_tool"  # a call whose name never came: the app answers it as an unknown tool

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from . import anthropic_messages, openai_chat, openai_responses
 from .answer import Answer, Phase
+from .answers import Error, FinishReason, Usage
 from .codec import Codec
 from .context import Context, context
 from .envelope import is_sealed
@@ -16,7 +17,7 @@ from .errors import decode_error
 from .families import VENDOR
 from .fit import fitted
 from .json_text import Json, dumps, loads
-from .model import Error, FinishReason, Message, Protocol, Usage
+from .model import Message, Protocol
 from .notes import Note, TransformError
 from .prepare import Toolbox, prepare
 from .profile import Profile

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import NamedTuple
 from typing import Protocol as Interface
 
+from .answers import Response
 from .codec import Codec
 from .context import Context, context
 from .fold import Fold
@@ -24,7 +25,6 @@ from .model import (
     ReasoningPart,
     RefusalPart,
     Request,
-    Response,
     TextPart,
     ToolCallPart,
     ToolResultPart,

@@ -10,18 +10,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any, Literal
 
-from ..transform.model import (
-    Error,
-    Finish,
-    Message,
-    Part,
-    Request,
-    Response,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-    Usage,
-)
+from ..transform.answers import Error, Finish, Response, Usage
+from ..transform.model import Message, Part, Request, TextPart, ToolCallPart, ToolResultPart
 from ..transform.prepare import full_name
 from ..transform.reading import Read
 from .blocks import Block, blocks_of

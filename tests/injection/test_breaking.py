@@ -13,15 +13,8 @@ from bridge.injection.faults import parse_fault
 from bridge.injection.said import Reading
 from bridge.steps import WAIT, Cut, Say, Step
 from bridge.transform import PROTOCOLS, Error, Protocol
-from bridge.transform.model import (
-    Event,
-    Failure,
-    PartDelta,
-    PartEnd,
-    PartStart,
-    Stop,
-    ToolCallPart,
-)
+from bridge.transform.answers import Event, Failure, PartDelta, PartEnd, PartStart, Stop
+from bridge.transform.model import ToolCallPart
 from tests.streams import (
     AT_ONCE,
     CALL,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bridge.injection.said import Frames, Reading, Said
 from bridge.transform import PROTOCOLS, Error, Protocol
-from bridge.transform.model import Event, Failure
+from bridge.transform.answers import Event, Failure
 from tests.streams import AT_ONCE, CALL, FREE, STOP, THOUGHT, WITHOUT_ARGUMENTS, WORDS, stream
 
 ALL = b"".join(stream("anthropic_messages", *WORDS, *CALL, STOP))

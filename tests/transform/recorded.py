@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from bridge.transform.answers import Error, Event, Response
 from bridge.transform.context import Context, context
 from bridge.transform.fold import Fold
-from bridge.transform.model import Error, Event, Protocol, Response
+from bridge.transform.model import Protocol
 from bridge.transform.sse import SseParser
 from bridge.transform.translator import CODECS
 

@@ -10,19 +10,12 @@ from typing import Any
 import pytest
 
 from bridge.transform import TransformError, Translator, detect
+from bridge.transform.answers import Error, ErrorKind, Response
 from bridge.transform.arguments import normal_arguments
 from bridge.transform.families import COMPATIBLE
 from bridge.transform.json_text import dumps, loads
 from bridge.transform.mismatch import protocol_of
-from bridge.transform.model import (
-    Error,
-    ErrorKind,
-    Protocol,
-    RefusalPart,
-    Response,
-    TextPart,
-    ToolCallPart,
-)
+from bridge.transform.model import Protocol, RefusalPart, TextPart, ToolCallPart
 from bridge.transform.notes import ERRORS
 from bridge.transform.profile import Profile
 from bridge.transform.sse import SseParser

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.transform.answers import Error, ErrorKind
 from bridge.transform.errors import decode_error, error_inside
-from bridge.transform.model import Error, ErrorKind
 
 
 def openai(message: str, type: str | None = None, code: Any = None, **more: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.transform import Translator
+from bridge.transform.answers import Error
 from bridge.transform.effort import LEVELS
 from bridge.transform.families import (
     ANTHROPIC,
@@ -18,7 +19,7 @@ from bridge.transform.families import (
     resolve,
 )
 from bridge.transform.json_text import Json, dumps, loads
-from bridge.transform.model import Error, Protocol
+from bridge.transform.model import Protocol
 from bridge.transform.profile import Profile, efforts_of, matches
 from bridge.transform.repair import repair
 

@@ -5,31 +5,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.transform.fold import Fold, unfold
-from bridge.transform.model import (
-    Base64Source,
-    Citation,
+from bridge.transform.answers import (
     CitationDelta,
     Error,
     Event,
     Failure,
     Finish,
-    ImagePart,
     Keepalive,
-    Native,
-    NativePart,
-    Part,
     PartDelta,
     PartEnd,
     PartStart,
-    ReasoningPart,
-    RefusalPart,
     Response,
     Start,
     Stop,
+    Usage,
+)
+from bridge.transform.fold import Fold, unfold
+from bridge.transform.model import (
+    Base64Source,
+    Citation,
+    ImagePart,
+    Native,
+    NativePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
     TextPart,
     ToolCallPart,
-    Usage,
 )
 
 NATIVES = st.builds(

@@ -6,17 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.transform.answers import CitationDelta, Event, PartDelta, PartEnd, PartStart
 from bridge.transform.lanes import Lane, Lanes, Prose, unsaid
-from bridge.transform.model import (
-    Citation,
-    CitationDelta,
-    Event,
-    PartDelta,
-    PartEnd,
-    PartStart,
-    RefusalPart,
-    TextPart,
-)
+from bridge.transform.model import Citation, RefusalPart, TextPart
 
 OPEN, CLOSED = PartStart(TextPart("")), PartEnd()
 

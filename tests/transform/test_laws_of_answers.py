@@ -13,20 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.transform import Translator
+from bridge.transform.answers import Error, ErrorKind, PartDelta, PartStart, Response
 from bridge.transform.context import context
 from bridge.transform.fold import Fold
 from bridge.transform.json_text import dumps, loads
-from bridge.transform.model import (
-    Error,
-    ErrorKind,
-    PartDelta,
-    PartStart,
-    Protocol,
-    RefusalPart,
-    Response,
-    TextPart,
-    ToolCallPart,
-)
+from bridge.transform.model import Protocol, RefusalPart, TextPart, ToolCallPart
 from bridge.transform.sse import SseEvent, SseParser
 from bridge.transform.translator import CODECS
 from tests.transform.grammar import ENDS_WELL, GRAMMAR

@@ -4,9 +4,9 @@ import httpx2
 import openai
 import pytest
 
+from bridge.transform.answers import Error
 from bridge.transform.context import context
 from bridge.transform.json_text import dumps
-from bridge.transform.model import Error
 from bridge.transform.openai_errors import ENVELOPES, encode_error
 
 CTX = context("openai_chat", "anthropic_messages")

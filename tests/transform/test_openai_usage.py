@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.transform.model import Usage
+from bridge.transform.answers import Usage
 from bridge.transform.openai_usage import Places, usage_at
 
 PLACES: Places = {

@@ -8,18 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.transform import PROTOCOLS
+from bridge.transform.answers import Error, Response
 from bridge.transform.context import context
 from bridge.transform.cut_json import without_mark
 from bridge.transform.json_text import dumps
-from bridge.transform.model import (
-    Error,
-    Protocol,
-    ReasoningPart,
-    Request,
-    Response,
-    TextPart,
-    ToolCallPart,
-)
+from bridge.transform.model import Protocol, ReasoningPart, Request, TextPart, ToolCallPart
 from bridge.transform.reading import (
     MAX_FAULTS,
     Read,

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from bridge.transform.answers import Error
 from bridge.transform.errors import decode_error
-from bridge.transform.model import Error, Protocol
+from bridge.transform.model import Protocol
 from bridge.transform.profile import ALL, Profile
 from bridge.transform.repair import Repair, is_foreign_state, is_unbound, repair
 

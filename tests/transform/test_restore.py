@@ -9,23 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.transform.context import context
-from bridge.transform.fold import Fold
-from bridge.transform.model import (
+from bridge.transform.answers import (
     Event,
     Finish,
     Keepalive,
-    Native,
-    NativePart,
     PartDelta,
     PartEnd,
     PartStart,
-    Protocol,
-    ReasoningPart,
-    Request,
     Response,
     Start,
     Stop,
+)
+from bridge.transform.context import context
+from bridge.transform.fold import Fold
+from bridge.transform.model import (
+    Native,
+    NativePart,
+    Protocol,
+    ReasoningPart,
+    Request,
     TextPart,
     Tool,
     ToolCallPart,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.transform import Translator, anthropic_messages, openai_chat, openai_responses
-from bridge.transform.model import Event, Finish, PartDelta, Start, Stop, Usage
+from bridge.transform.answers import Event, Finish, PartDelta, Start, Stop, Usage
 from bridge.transform.rounds import Rounds, total
 
 C, A = "openai_chat", "anthropic_messages"

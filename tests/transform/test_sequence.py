@@ -1,17 +1,7 @@
 """Interleaved parts become a sequence with one open at a time."""
 
-from bridge.transform.model import (
-    Citation,
-    CitationDelta,
-    Event,
-    Native,
-    PartDelta,
-    PartEnd,
-    PartStart,
-    ReasoningPart,
-    TextPart,
-    ToolCallPart,
-)
+from bridge.transform.answers import CitationDelta, Event, PartDelta, PartEnd, PartStart
+from bridge.transform.model import Citation, Native, ReasoningPart, TextPart, ToolCallPart
 from bridge.transform.notes import Notes
 from bridge.transform.sequence import UNNAMED, Call, Prose, Sequence
 

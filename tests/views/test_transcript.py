@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from bridge.transform.answers import Finish, Response, Usage
 from bridge.transform.json_text import dumps
-from bridge.transform.model import Finish, Protocol, Response, Usage
+from bridge.transform.model import Protocol
 from bridge.transform.reading import Read, read_answer, read_request
 from bridge.views.blocks import Block
 from bridge.views.settings import Setting

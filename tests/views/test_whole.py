@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 
 from bridge.transform import PROTOCOLS, Protocol
+from bridge.transform.answers import Error, Response
 from bridge.transform.arguments import normal_arguments
 from bridge.transform.json_text import loads
-from bridge.transform.model import Error, Response, TextPart, ToolCallPart
+from bridge.transform.model import TextPart, ToolCallPart
 from bridge.transform.translator import CODECS
 from bridge.views.whole import whole
 from tests.transform.recorded import events_of, folded, own, records

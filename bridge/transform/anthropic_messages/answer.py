@@ -6,21 +6,17 @@ at its end.
 
 from typing import Protocol as Interface
 
+from ..answers import CitationDelta, Event, PartDelta, PartEnd, PartStart
 from ..arguments import normal_arguments
 from ..context import Context
 from ..fields import text_of
 from ..json_text import Json, dump_text, loads
 from ..model import (
     Citation,
-    CitationDelta,
-    Event,
     HostedCall,
     HostedList,
     Native,
     NativePart,
-    PartDelta,
-    PartEnd,
-    PartStart,
     ReasoningPart,
     TextPart,
     ToolCallPart,

@@ -1,8 +1,8 @@
 """Errors for a client: the neutral error in, a status and Anthropic's error envelope out."""
 
+from ..answers import Error, ErrorKind
 from ..context import Context
 from ..json_text import Json
-from ..model import Error, ErrorKind
 
 # kind -> Anthropic's error type, and the status where the upstream's says nothing here
 TYPES: dict[ErrorKind, tuple[str, int]] = {

@@ -3,9 +3,9 @@
 Hard part: a server's word may contradict its answer, and clients act on the word.
 """
 
+from ..answers import Finish, FinishReason
 from ..context import Context
 from ..json_text import Json
-from ..model import Finish, FinishReason
 
 __all__ = ["decode_finish", "encode_finish"]
 

@@ -1,20 +1,10 @@
 """Whole answers. They are read as the stream that would say the same, and written like one."""
 
+from ..answers import Error, Event, Failure, Response
 from ..context import Context
 from ..errors import decode_error, error_inside
 from ..json_text import Json
-from ..model import (
-    Error,
-    Event,
-    Failure,
-    NativePart,
-    Part,
-    ReasoningPart,
-    RefusalPart,
-    Response,
-    TextPart,
-    ToolCallPart,
-)
+from ..model import NativePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from .answer import encode_call, encode_citation, encode_native, encode_thinking, message_head
 from .finish import encode_finish
 from .parts import encode_input

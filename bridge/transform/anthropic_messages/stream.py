@@ -8,6 +8,20 @@ and reasoning can be of two kinds of block, which only its end tells.
 from collections.abc import Callable
 from typing import assert_never
 
+from ..answers import (
+    CitationDelta,
+    Error,
+    Event,
+    Failure,
+    Finish,
+    Keepalive,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    Start,
+    Stop,
+    Usage,
+)
 from ..context import Context
 from ..errors import decode_error, error_inside
 from ..fields import text_of
@@ -15,25 +29,13 @@ from ..json_text import Json, dump_text, dumps, loads
 from ..lanes import Lane, Lanes
 from ..model import (
     Citation,
-    CitationDelta,
-    Error,
-    Event,
-    Failure,
-    Finish,
-    Keepalive,
     Native,
     NativePart,
     Part,
-    PartDelta,
-    PartEnd,
-    PartStart,
     ReasoningPart,
     RefusalPart,
-    Start,
-    Stop,
     TextPart,
     ToolCallPart,
-    Usage,
 )
 from ..sse import SseEvent, format_event
 from .answer import (

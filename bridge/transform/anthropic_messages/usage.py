@@ -1,8 +1,8 @@
 """Token counts: Anthropic counts cached input beside `input_tokens`, the model counts it inside."""
 
+from ..answers import Usage
 from ..fields import object_of
 from ..json_text import Json
-from ..model import Usage
 
 __all__ = ["decode_usage", "encode_usage"]
 

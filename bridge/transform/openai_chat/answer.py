@@ -5,10 +5,11 @@ Hard part: calls come in pieces that say in many ways, or not at all, whose piec
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from ..answers import Start
 from ..context import Context
 from ..fields import text_of
 from ..json_text import Json, dump_text
-from ..model import CallKind, Citation, Start, ToolCallPart
+from ..model import CallKind, Citation, ToolCallPart
 from ..names import object_id
 from ..notes import Notes
 from ..sequence import Call, Sequence

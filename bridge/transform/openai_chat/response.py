@@ -5,11 +5,11 @@ In both directions a whole answer is its own stream, so that the two cannot diff
 
 from collections.abc import Iterator
 
+from ..answers import Event, Failure, Response
 from ..context import Context
 from ..errors import decode_error, error_inside
 from ..fold import unfold
 from ..json_text import Json, loads
-from ..model import Event, Failure, Response
 from .reasoning import keep_spelling
 from .stream import EMPTY, Decoder, Encoder
 from .usage import encode_usage

@@ -7,31 +7,33 @@ the end. What servers send after it, and twice, is not part of the answer.
 from collections.abc import Mapping
 from typing import assert_never
 
-from ..context import Context
-from ..errors import UNEXPLAINED, decode_error, error_inside
-from ..fields import text_of
-from ..json_text import Json, dump_text, dumps, loads
-from ..model import (
-    Citation,
+from ..answers import (
     CitationDelta,
     Error,
     Event,
     Failure,
     Finish,
     Keepalive,
-    Native,
-    NativePart,
-    Part,
     PartDelta,
     PartEnd,
     PartStart,
-    ReasoningPart,
-    RefusalPart,
     Start,
     Stop,
+    Usage,
+)
+from ..context import Context
+from ..errors import UNEXPLAINED, decode_error, error_inside
+from ..fields import text_of
+from ..json_text import Json, dump_text, dumps, loads
+from ..model import (
+    Citation,
+    Native,
+    NativePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
     TextPart,
     ToolCallPart,
-    Usage,
 )
 from ..sequence import Prose, Sequence
 from ..sse import COMMENT, DONE, SseEvent, format_event

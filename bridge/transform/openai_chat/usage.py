@@ -1,7 +1,7 @@
 """Token counts: what servers call them."""
 
+from ..answers import Usage
 from ..json_text import Json
-from ..model import Usage
 from ..openai_usage import Places, usage_at
 
 __all__ = ["decode_usage", "encode_usage"]

@@ -8,24 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from ..answers import Event, PartDelta, PartEnd, PartStart, Start
 from ..client_tools import CALL_ITEMS
 from ..context import Context
 from ..fields import objects_of, text_of
 from ..json_text import Json, dump_text
 from ..lanes import Lane, Lanes, Prose
-from ..model import (
-    Event,
-    Native,
-    NativePart,
-    Part,
-    PartDelta,
-    PartEnd,
-    PartStart,
-    RefusalPart,
-    Start,
-    TextPart,
-    ToolCallPart,
-)
+from ..model import Native, NativePart, Part, RefusalPart, TextPart, ToolCallPart
 from ..notes import TransformError
 from ..sequence import Call
 from .parts import (

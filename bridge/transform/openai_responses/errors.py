@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from ..answers import Error, ErrorKind
 from ..errors import UNEXPLAINED, decode_error
 from ..json_text import Json
-from ..model import Error, ErrorKind
 from ..openai_errors import encode_error
 
 __all__ = ["encode_error"]

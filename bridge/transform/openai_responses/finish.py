@@ -5,9 +5,9 @@ Hard part: an answer that holds calls, or a refusal, is merely "completed"; what
 
 from collections.abc import Mapping
 
+from ..answers import Finish, FinishReason, Start
 from ..context import Context
 from ..json_text import Json
-from ..model import Finish, FinishReason, Start
 from ..names import object_id
 
 __all__ = ["decode_finish", "encode_finish"]

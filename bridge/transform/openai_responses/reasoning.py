@@ -7,25 +7,14 @@ the same place, sealed, and nothing but one's own may go upstream.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..answers import Event, PartDelta, PartEnd, PartStart
 from ..context import Context
 from ..effort import clamp, effort_of, effort_of_budget
 from ..envelope import is_sealed
 from ..fields import optional
 from ..json_text import Json
 from ..lanes import unsaid
-from ..model import (
-    Effort,
-    EffortPart,
-    Event,
-    Extra,
-    Native,
-    PartDelta,
-    PartEnd,
-    PartStart,
-    Reasoning,
-    ReasoningPart,
-    Request,
-)
+from ..model import Effort, EffortPart, Extra, Native, Reasoning, ReasoningPart, Request
 from ..profile import efforts_of, matches
 from .parts import PROTOCOL, SETTINGS, given_fields, staged, type_of
 

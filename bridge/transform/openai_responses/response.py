@@ -3,11 +3,11 @@
 In both directions a whole answer is its own stream: the last event of one holds all of it.
 """
 
+from ..answers import Error, Event, Failure, Response
 from ..context import Context
 from ..errors import decode_error, error_inside
 from ..fold import unfold
 from ..json_text import Json
-from ..model import Error, Event, Failure, Response
 from .finish import status_of
 from .stream import Decoder, Encoder
 

@@ -8,31 +8,33 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from ..context import Context
-from ..errors import decode_error, error_inside
-from ..fields import objects_of, text_of
-from ..json_text import Json, dumps, loads
-from ..model import (
-    Citation,
+from ..answers import (
     CitationDelta,
     Error,
     Event,
     Failure,
     Finish,
     Keepalive,
-    Native,
-    NativePart,
-    Part,
     PartDelta,
     PartEnd,
     PartStart,
-    ReasoningPart,
-    RefusalPart,
     Start,
     Stop,
+    Usage,
+)
+from ..context import Context
+from ..errors import decode_error, error_inside
+from ..fields import objects_of, text_of
+from ..json_text import Json, dumps, loads
+from ..model import (
+    Citation,
+    Native,
+    NativePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
     TextPart,
     ToolCallPart,
-    Usage,
 )
 from ..sse import COMMENT, SseEvent, format_event
 from .answer import (

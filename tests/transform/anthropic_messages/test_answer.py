@@ -6,6 +6,7 @@ import pytest
 from anthropic.types import ContentBlock
 from pydantic import TypeAdapter
 
+from bridge.transform.answers import Event, Finish, PartStart, Stop
 from bridge.transform.anthropic_messages.answer import (
     block_of,
     encode_call,
@@ -20,18 +21,14 @@ from bridge.transform.envelope import MAX_BYTES, is_sealed, seal, unseal
 from bridge.transform.fold import Fold
 from bridge.transform.model import (
     Citation,
-    Event,
-    Finish,
     HostedCall,
     HostedList,
     Native,
     NativePart,
     Part,
-    PartStart,
     Reasoning,
     ReasoningPart,
     Request,
-    Stop,
     TextPart,
     ToolCallPart,
 )

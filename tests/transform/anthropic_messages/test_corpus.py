@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bridge.transform.answers import Error, Response
 from bridge.transform.anthropic_messages import (
     Encoder,
     decode_request,
@@ -17,14 +18,12 @@ from bridge.transform.anthropic_messages import (
 )
 from bridge.transform.json_text import dump_text
 from bridge.transform.model import (
-    Error,
     Message,
     NativePart,
     Part,
     Protocol,
     ReasoningPart,
     Request,
-    Response,
     TextPart,
     ToolCallPart,
 )

@@ -7,10 +7,10 @@ import anthropic
 import httpx2
 import pytest
 
+from bridge.transform.answers import Error, ErrorKind
 from bridge.transform.anthropic_messages import encode_error
 from bridge.transform.anthropic_messages.errors import TYPES
 from bridge.transform.context import context
-from bridge.transform.model import Error, ErrorKind
 
 CTX = context("anthropic_messages", "openai_chat")
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from bridge.transform.answers import Finish
 from bridge.transform.anthropic_messages.finish import REASONS, decode_finish, encode_finish
 from bridge.transform.context import context
-from bridge.transform.model import Finish
 
 A = "anthropic_messages"
 

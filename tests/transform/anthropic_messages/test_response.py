@@ -10,29 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from bridge.transform.answers import (
+    Event,
+    Failure,
+    Finish,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    Response,
+    Start,
+    Stop,
+    Usage,
+)
 from bridge.transform.anthropic_messages import Encoder, decode_response, encode_response
 from bridge.transform.context import Context, context
 from bridge.transform.fold import Fold, unfold
 from bridge.transform.model import (
     AudioPart,
     Citation,
-    Event,
-    Failure,
-    Finish,
     Native,
     NativePart,
     Part,
-    PartDelta,
-    PartEnd,
-    PartStart,
     ReasoningPart,
     RefusalPart,
-    Response,
-    Start,
-    Stop,
     TextPart,
     ToolCallPart,
-    Usage,
 )
 
 A = "anthropic_messages"

@@ -8,34 +8,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.transform.anthropic_messages import Decoder, Encoder, encode_response
-from bridge.transform.context import Context, context
-from bridge.transform.envelope import unseal
-from bridge.transform.fold import Fold, unfold
-from bridge.transform.model import (
-    Citation,
+from bridge.transform.answers import (
     CitationDelta,
     Error,
     Event,
     Failure,
     Finish,
     Keepalive,
-    Native,
-    NativePart,
-    Part,
     PartDelta,
     PartEnd,
     PartStart,
+    Response,
+    Start,
+    Stop,
+    Usage,
+)
+from bridge.transform.anthropic_messages import Decoder, Encoder, encode_response
+from bridge.transform.context import Context, context
+from bridge.transform.envelope import unseal
+from bridge.transform.fold import Fold, unfold
+from bridge.transform.model import (
+    Citation,
+    Native,
+    NativePart,
+    Part,
     Reasoning,
     ReasoningPart,
     RefusalPart,
     Request,
-    Response,
-    Start,
-    Stop,
     TextPart,
     ToolCallPart,
-    Usage,
 )
 from bridge.transform.sse import SseEvent, SseParser
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.transform.answers import Usage
 from bridge.transform.anthropic_messages.usage import decode_usage, encode_usage, merge_usage
-from bridge.transform.model import Usage
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,9 @@ from typing import Any
 
 import pytest
 
+from bridge.transform.answers import Event, PartDelta, PartEnd, PartStart, Start
 from bridge.transform.context import Context, context
-from bridge.transform.model import (
-    Citation,
-    Event,
-    PartDelta,
-    PartEnd,
-    PartStart,
-    Start,
-    ToolCallPart,
-)
+from bridge.transform.model import Citation, ToolCallPart
 from bridge.transform.openai_chat.answer import (
     CallDeltas,
     annotations_of,

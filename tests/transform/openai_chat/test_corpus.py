@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 
+from bridge.transform.answers import Error, Response
 from bridge.transform.context import Context, context
 from bridge.transform.fold import unfold
 from bridge.transform.model import (
-    Error,
     Part,
     Protocol,
     ReasoningPart,
     RefusalPart,
-    Response,
     TextPart,
     ToolCallPart,
 )

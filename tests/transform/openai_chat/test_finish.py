@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from bridge.transform.answers import Finish, FinishReason
 from bridge.transform.context import Context, context
-from bridge.transform.model import Finish, FinishReason, Request
+from bridge.transform.model import Request
 from bridge.transform.openai_chat.finish import decode_finish, encode_finish, is_limit, word_of
 
 

@@ -8,14 +8,11 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 from pydantic import TypeAdapter
 
+from bridge.transform.answers import Error, Event, Failure, Finish, Response, Usage
 from bridge.transform.context import Context, context
 from bridge.transform.fold import Fold
 from bridge.transform.model import (
     Citation,
-    Error,
-    Event,
-    Failure,
-    Finish,
     Native,
     NativePart,
     Part,
@@ -23,10 +20,8 @@ from bridge.transform.model import (
     ReasoningPart,
     RefusalPart,
     Request,
-    Response,
     TextPart,
     ToolCallPart,
-    Usage,
 )
 from bridge.transform.openai_chat import decode_response, encode_response
 

@@ -12,34 +12,36 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
 from pydantic import TypeAdapter
 
-from bridge.transform.context import Context, context
-from bridge.transform.fold import Fold, unfold
-from bridge.transform.json_text import dumps
-from bridge.transform.model import (
-    Citation,
+from bridge.transform.answers import (
     CitationDelta,
     Error,
     Event,
     Failure,
     Finish,
     Keepalive,
-    Native,
-    Part,
     PartDelta,
     PartEnd,
     PartStart,
+    Response,
+    Start,
+    Stop,
+    Usage,
+)
+from bridge.transform.context import Context, context
+from bridge.transform.fold import Fold, unfold
+from bridge.transform.json_text import dumps
+from bridge.transform.model import (
+    Citation,
+    Native,
+    Part,
     Protocol,
     Reasoning,
     ReasoningPart,
     RefusalPart,
     Request,
-    Response,
-    Start,
-    Stop,
     TextPart,
     ToolCallPart,
     ToolResultPart,
-    Usage,
 )
 from bridge.transform.openai_chat import Decoder, Encoder, encode_response
 from bridge.transform.openai_chat.stream import CUT, EMPTY

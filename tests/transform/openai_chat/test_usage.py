@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.transform.model import Usage
+from bridge.transform.answers import Usage
 from bridge.transform.openai_chat.usage import decode_usage, encode_usage
 
 

@@ -7,27 +7,29 @@ import pytest
 from openai.types.responses import ResponseOutputItem
 from pydantic import TypeAdapter
 
+from bridge.transform.answers import (
+    CitationDelta,
+    Event,
+    Finish,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    Start,
+    Stop,
+)
 from bridge.transform.context import Context, context
 from bridge.transform.envelope import MAX_BYTES
 from bridge.transform.fold import Fold
 from bridge.transform.model import (
     Citation,
-    CitationDelta,
-    Event,
-    Finish,
     HostedCall,
     HostedList,
     Native,
     NativePart,
     Part,
-    PartDelta,
-    PartEnd,
-    PartStart,
     ReasoningPart,
     RefusalPart,
     Request,
-    Start,
-    Stop,
     TextPart,
     Tool,
     ToolCallPart,

@@ -9,17 +9,13 @@ from openai.types.responses import Response as WireResponse
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
+from bridge.transform.answers import Error, Event, PartDelta, PartStart, Response
 from bridge.transform.model import (
-    Error,
-    Event,
     NativePart,
     Part,
-    PartDelta,
-    PartStart,
     Protocol,
     ReasoningPart,
     RefusalPart,
-    Response,
     TextPart,
     ToolCallPart,
 )

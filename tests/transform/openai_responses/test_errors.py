@@ -5,8 +5,8 @@ from typing import Any, get_args
 import pytest
 from openai.types.responses import ResponseError
 
+from bridge.transform.answers import Error
 from bridge.transform.errors import UNEXPLAINED
-from bridge.transform.model import Error
 from bridge.transform.openai_responses.errors import (
     FAILED,
     UNREADABLE,

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from openai.types.responses import Response
 
+from bridge.transform.answers import Finish, FinishReason, Start
 from bridge.transform.context import Context, context
-from bridge.transform.model import Finish, FinishReason, Request, Start
+from bridge.transform.model import Request
 from bridge.transform.openai_responses.finish import (
     ECHOED,
     REFUSED,

@@ -7,26 +7,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.transform.context import Context, context
-from bridge.transform.fold import Fold
-from bridge.transform.model import (
+from bridge.transform.answers import (
     Error,
     Event,
     Failure,
     Finish,
-    Native,
-    NativePart,
     PartDelta,
     PartEnd,
     PartStart,
-    ReasoningPart,
-    RefusalPart,
     Response,
     Start,
     Stop,
+    Usage,
+)
+from bridge.transform.context import Context, context
+from bridge.transform.fold import Fold
+from bridge.transform.model import (
+    Native,
+    NativePart,
+    ReasoningPart,
+    RefusalPart,
     TextPart,
     ToolCallPart,
-    Usage,
 )
 from bridge.transform.openai_responses import Decoder, decode_response, encode_response
 from bridge.transform.openai_responses.response import EMPTY

@@ -12,38 +12,40 @@ from hypothesis import strategies as st
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
+from bridge.transform.answers import (
+    CitationDelta,
+    Error,
+    Event,
+    Failure,
+    Finish,
+    Keepalive,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    Response,
+    Start,
+    Stop,
+    Usage,
+)
 from bridge.transform.context import Context, context
 from bridge.transform.envelope import MAX_BYTES
 from bridge.transform.fold import Fold, unfold
 from bridge.transform.json_text import dumps
 from bridge.transform.model import (
     Citation,
-    CitationDelta,
-    Error,
-    Event,
-    Failure,
-    Finish,
     HostedCall,
     HostedList,
-    Keepalive,
     Native,
     NativePart,
     Part,
-    PartDelta,
-    PartEnd,
-    PartStart,
     Reasoning,
     ReasoningPart,
     RefusalPart,
     Request,
-    Response,
-    Start,
-    Stop,
     TextPart,
     Tool,
     ToolCallPart,
     ToolResultPart,
-    Usage,
 )
 from bridge.transform.openai_responses import Decoder, Encoder, decode_response, encode_response
 from bridge.transform.openai_responses.finish import REFUSED

@@ -6,7 +6,7 @@ import pytest
 from openai.types.responses import ResponseUsage
 from openai.types.responses.response import ToolUsage
 
-from bridge.transform.model import Usage
+from bridge.transform.answers import Usage
 from bridge.transform.openai_responses.usage import decode_usage, encode_tool_usage, encode_usage
 
 SUMS = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
