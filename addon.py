@@ -54,6 +54,13 @@ class Bridge:
             "bridge_config", str, "", "Configuration of LLM Bridge; default: beside addon.py."
         )
         views.register()
+        # No addons of their own: mitmproxy asks each of them at every event.
+        for commands in (
+            Commands(lambda: self.runtime),
+            Captured(lambda: self.runtime, self.origins, self.replays),
+            self.injections,
+        ):
+            ctx.master.commands.collect_commands(commands)
         # A dead host must fail after routing, not before.
         ctx.options.update(connection_strategy="lazy")
 
@@ -135,13 +142,16 @@ class Bridge:
         if isinstance(opened, Watched):
             if not fault:
                 self.watched[flow.id] = opened
+                self.runtime.began(flow.id, opened.trace)
             if opened.body is not call.body:
                 flow.request.content = opened.body
             return
         await self._start(flow, opened)
 
     async def _start(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        assert self.runtime
         self.exchanges[flow.id] = exchange
+        self.runtime.began(flow.id, exchange.trace)
         await self._advance(flow, exchange)
         if isinstance(exchange.ending, Done):
             flow.response = flows.response(exchange.ending.reply, flow)
@@ -281,10 +291,4 @@ class Last:
         await self.bridge.translate(flow)
 
 
-bridge = Bridge()
-addons = [
-    bridge,
-    Commands(lambda: bridge.runtime),
-    Captured(lambda: bridge.runtime, bridge.origins, bridge.replays),
-    bridge.injections,
-]
+addons = [Bridge()]

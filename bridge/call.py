@@ -78,6 +78,11 @@ class Call:
         return value if isinstance(value, str) else ""
 
     @cached_property
+    def named(self) -> dict[str, str]:
+        """Its headers, by their names in lower case."""
+        return {name.lower(): value for name, value in self.headers}
+
+    @cached_property
     def credentials(self) -> Credentials:
         """For other servers than its vendor's, in its body."""
         return credentials_in(self.parsed)
@@ -92,7 +97,7 @@ class Call:
 
         An app's session where it tells one, else what the conversation began with.
         """
-        given = {name.lower(): value for name, value in self.headers}
+        given = self.named
         session = next((given[name] for name in SESSION_HEADERS if given.get(name)), None)
         body = self.parsed if isinstance(self.parsed, dict) else {}
         if session is None:
@@ -103,7 +108,7 @@ class Call:
     def facts(self, asks: frozenset[str]) -> Facts:
         """What the conditions in `asks` need to know."""
         found = traits(self.protocol, self.parsed) if asks & READ_FOR else None
-        headers = {name.lower(): value for name, value in self.headers}
+        headers = self.named
         return Facts(
             protocol=self.protocol,
             model=self.model,

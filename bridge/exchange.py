@@ -326,7 +326,7 @@ class Exchange:
     def _cured(self, error: Error) -> Fit | None:
         """How the same upstream may take the request after all."""
         attempt, upstream = self._under_way, self._under_way.target.upstream
-        if not self._resends or not 400 <= error.status < 500:
+        if not self._resends:
             return None
         body = loads(attempt.sent.body)
         return self._repairs.cured(attempt.fit, error, upstream, self.call, body)

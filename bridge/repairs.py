@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from .call import Call
 from .transform import Error, Note, Profile
 from .transform.json_text import Json
-from .transform.repair import is_foreign_state, is_unbound, repair
+from .transform.repair import is_foreign_state, is_unbound, repair, room
 from .upstream import Upstream
 
 MAX_REPAIRS = 3  # of one call at one upstream, each of another thing
@@ -26,10 +26,14 @@ class Fit:
     notes: tuple[Note, ...] = ()
     unbound: bool = False  # thinking of another conversation is to be dropped
     renewed: bool = False  # the upstream takes no state that it made before
+    room: int | None = None  # tokens of the context that the input of this call leaves
     repairs: int = 0  # of this call
 
     def made(self) -> Profile:
-        return replace(self.profile, drop_unbound=True) if self.unbound else self.profile
+        profile = replace(self.profile, drop_unbound=True) if self.unbound else self.profile
+        if self.room is None:
+            return profile
+        return replace(profile, output_limits=(("*", self.room), *profile.output_limits))
 
     def owner(self, upstream: Upstream) -> str:
         """Who owns the state of its answers, and gets it back."""
@@ -68,6 +72,9 @@ class Repairs:
             return replace(once_more, unbound=True) if can else None
         if is_foreign_state(error):
             return replace(once_more, renewed=True) if not fit.renewed else None
+        left = room(error, body)
+        if left is not None:
+            return replace(once_more, room=left) if left != fit.room else None
         found = repair(error, body, fit.profile, upstream.protocol, same=same)
         if found is None:
             return None

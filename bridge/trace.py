@@ -54,6 +54,8 @@ class Attempt:
     status: int = 0
     reason: str = ""
     duration: float = 0.0
+    protocol: str = ""  # the upstream's
+    bodies: dict[str, Kept] | None = None  # the upstream's side, once another attempt has begun
 
 
 @dataclass(slots=True)
@@ -74,8 +76,12 @@ class Bodies:
     upstream_response: Kept = field(default_factory=Kept)
     client_response: Kept = field(default_factory=Kept)
 
-    def next_attempt(self) -> None:
+    def next_attempt(self) -> dict[str, Kept]:
+        """The upstream's side of the one before."""
+        names = ("upstream_request", "upstream_response")
+        kept = {name: body for name in names if (body := getattr(self, name)).size}
         self.upstream_request, self.upstream_response = Kept(), Kept()
+        return kept
 
     def texts(self) -> dict[str, str]:
         """Where both sides are the same, the app's request and the upstream's answer only."""
@@ -130,9 +136,12 @@ class Trace:
         return trace
 
     def begin(self, upstream: str, now: float) -> None:
-        self.bodies.next_attempt()
+        kept = self.bodies.next_attempt()
+        if self.attempts:
+            self.attempts[-1].bodies = kept or None
         self.timeline = Timeline()
-        self.attempts.append(Attempt(upstream, now - self.started))
+        protocol = self.upstream.protocol if self.upstream else ""
+        self.attempts.append(Attempt(upstream, now - self.started, protocol=protocol))
 
     def close(self, outcome: str, now: float, reason: str = "") -> None:
         """The end of the last attempt."""
@@ -161,6 +170,13 @@ class Trace:
 
     def metadata(self) -> dict[str, Any]:
         """Plain data for the flow."""
+        texts = self._hidden(self.bodies.texts())
+        attempts = [self._told(attempt) for attempt in self.attempts]
+        timeline = self.timeline.moments()
+        return {**self.about(), "attempts": attempts, "timeline": timeline, "bodies": texts}
+
+    def about(self) -> dict[str, Any]:
+        """The same without what there is much of."""
         translator, usage = self.translator, self.translator.usage
         used = self.upstream.model_for(self.asked) if self.upstream else None
         return {
@@ -176,12 +192,18 @@ class Trace:
             ],
             "usage": _known(usage) if usage else {},
             "timing": _known(self.timing),
-            "timeline": self.timeline.moments(),
             "stop": translator.finish_reason or "",
-            "bodies": {
-                name: hide(text, self.credentials) for name, text in self.bodies.texts().items()
-            },
         }
+
+    def _told(self, attempt: Attempt) -> dict[str, Any]:
+        told = _known(attempt)
+        if attempt.bodies is not None:
+            texts = {name: body.text() for name, body in attempt.bodies.items()}
+            told["bodies"] = self._hidden(texts)
+        return told
+
+    def _hidden(self, texts: dict[str, str]) -> dict[str, str]:
+        return {name: hide(text, self.credentials) for name, text in texts.items()}
 
     def summary(self) -> str:
         """One line for a person: where it went, what came of it, what was lost."""
@@ -213,6 +235,6 @@ class Trace:
 
 
 def _known(record: Attempt | Timing | Usage) -> dict[str, Any]:
-    """Its fields, but for what is not known."""
-    values = ((name, getattr(record, name)) for name in record.__slots__)
+    """Its fields, but for what is not known, and for bodies."""
+    values = ((name, getattr(record, name)) for name in record.__slots__ if name != "bodies")
     return {name: value for name, value in values if value is not None}

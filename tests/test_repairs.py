@@ -23,6 +23,11 @@ upstreams:
 CHAT, OTHER, CLAUDE = (UPSTREAMS[name] for name in ("chat", "other", "claude"))
 STORE = Error("invalid_request", "Unknown parameter: 'store'.", 400)
 SIGNATURE = Error("invalid_request", "Invalid `signature` in `thinking` block", 400)
+FULL = Error(
+    "context_length",
+    "maximum context length is 4096 tokens and your request has 1000 input tokens",
+    400,
+)
 UNBOUND = Error("invalid_request", "signature bound to a different conversation", 400)
 
 
@@ -31,8 +36,9 @@ def call(
     session: str = "s",
     protocol: Any = "openai_chat",
     host: str = "app.example",
+    **further: Any,
 ) -> Call:
-    body = json.dumps({"model": model, "messages": [], "store": False}).encode()
+    body = json.dumps({"model": model, "messages": [], "store": False, **further}).encode()
     headers = (("session-id", session),)
     return Call(protocol, "https", host, 443, "/v1/chat/completions", headers, body)
 
@@ -123,6 +129,15 @@ def test_thinking_of_another_conversation_is_asked_to_be_dropped() -> None:
 )
 def test_what_cannot_be_asked_to_be_dropped(at: Any, of: Call) -> None:
     assert cured(Repairs(), UNBOUND, at=at, of=of) is None
+
+
+def test_a_limit_beyond_the_context_is_lowered_for_this_call_alone() -> None:
+    known, asked = Repairs(), call(max_tokens=9_000)
+    fit = cured(known, FULL, of=asked)
+    assert fit and fit.made().output_limits == (("*", 3_096),)
+    known.learn(fit, CHAT, asked)
+    assert known.fit(CHAT, asked) == Fit(CHAT.profile), "another input leaves other room"
+    assert cured(known, FULL, of=asked, by=fit) is None, "it did not help"
 
 
 def test_options_and_state_are_learned_together() -> None:

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from bridge.config import parse
+from bridge.credentials import Credential
+from bridge.scrub import HIDDEN
 from bridge.trace import KEPT_BYTES, MAX_MOMENTS, Kept, Timeline, Trace
 from bridge.transform import Translator
 
@@ -54,6 +56,7 @@ def test_the_record_is_plain_data() -> None:
             "status": 0,
             "reason": "",
             "duration": 1.5,
+            "protocol": "openai_chat",
         }
     ]
     assert record["model"] == {"asked": "claude", "used": "gpt"}
@@ -134,3 +137,16 @@ def test_the_next_attempt_has_bodies_of_its_own() -> None:
     made.bodies.client_request.add(b"app")
     made.begin("b", 101.0)
     assert made.bodies.texts() == {"client_request": "app"}
+
+
+def test_the_attempt_before_keeps_its_own() -> None:
+    made = trace()
+    made.credentials = (Credential("key", "first"),)
+    made.begin("a", 100.0)
+    made.bodies.upstream_request.add(b'{"key":"first"}')
+    made.begin("b", 101.0)
+    made.begin("c", 102.0)
+    made.bodies.upstream_response.add(b"yes")
+    first, *others = made.metadata()["attempts"]
+    assert first["bodies"] == {"upstream_request": f'{{"key":"{HIDDEN}"}}'}
+    assert ["bodies" in told for told in others] == [False, False]

@@ -247,7 +247,8 @@ def _turn(call: _Call) -> dict[str, Any]:
 
 def _size(record: Mapping[str, Any]) -> int:
     """Bytes of memory, about: of texts, and of what there may be much of."""
-    texts = [*(record.get("bodies") or {}).values()]
+    tries = record.get("attempts") or ()
+    texts = [text for told in (record, *tries) for text in (told.get("bodies") or {}).values()]
     if shadowed := (record.get("shadow") or {}).get("request"):
         texts.append(shadowed)
     bodies = sum(map(_text_size, texts))

@@ -94,16 +94,16 @@ def send(flow: http.HTTPFlow, outgoing: Outgoing) -> None:
     """Make the flow's request the one for the upstream."""
     request, upstream = flow.request, outgoing.upstream
     host = "host" if request.is_http2 else "Host"  # HTTP/2 has no capitals
-    closes = "close" in request.headers.get("connection", "").lower()
-    request.headers = _headers([(host, upstream.host), *outgoing.headers])
-    if closes:  # the app's connection: mitmproxy looks for it here, when all is said
-        request.headers["Connection"] = "close"
-    request.trailers = None
+    length = ("content-length", str(len(outgoing.body)))  # its headers say nothing of framing
+    named = [(host, upstream.host), *outgoing.headers, length]
+    if "close" in request.headers.get("connection", "").lower():
+        named.append(("Connection", "close"))  # the app's: mitmproxy looks for it here in the end
+    request.headers, request.trailers = _headers(named), None
     request.scheme = upstream.scheme
     request.host = upstream.host
     request.port = upstream.port  # this sets the Host header as well
     request.path = outgoing.path
-    request.content = outgoing.body
+    request.raw_content = outgoing.body
 
 
 def response(reply: Reply, flow: http.HTTPFlow, old: http.Response | None = None) -> http.Response:

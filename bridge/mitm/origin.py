@@ -24,6 +24,8 @@ from .redact import hide_credentials
 
 APP = "bridge_app"  # in the metadata of a flow
 ADDRESS = ("scheme", "host", "port", "path")
+# Headers that are noted with the flow.
+NOTED = {protocol: names | CREDENTIALS for protocol, names in PROTOCOL_HEADERS.items()}
 
 
 class Unknown(ValueError):
@@ -50,7 +52,7 @@ class Origins:
         credentials = call.credentials
         body = call.body if credentials else b""
         self._kept[flow] = _Kept(list(call.headers), credentials, body)
-        noted = PROTOCOL_HEADERS[call.protocol] | CREDENTIALS
+        noted = NOTED[call.protocol]
         headers = [(n, v) for n, v in call.headers if n.lower() in noted]
         flow.metadata[APP] = {
             **{key: getattr(call, key) for key in ADDRESS},

@@ -15,6 +15,7 @@ from ..scrub import HIDDEN
 from ..trace import IN_COMMENT
 from ..transform.headers import CREDENTIALS
 
+NAMES = frozenset(name.encode() for name in CREDENTIALS)
 MASKED = "masked"  # in a record: its text says nothing any more
 OWN = "bridge: "  # begins reasons in our own words
 
@@ -27,7 +28,7 @@ def mask_flow(flow: http.HTTPFlow, *, answer: bool = True) -> None:
     record = flow.metadata.get("bridge")
     attempt = flow.metadata.get("bridge_attempt")
     if record is not None:
-        flow.metadata["bridge"] = made = _record(record)
+        flow.metadata["bridge"] = made = masked(record)
         told = _reason_in_comment(record)
         flow.comment = (
             flow.comment.replace(told, _reason_in_comment(made)) if told else flow.comment
@@ -40,16 +41,23 @@ def mask_flow(flow: http.HTTPFlow, *, answer: bool = True) -> None:
     _change(flow, mask, answer)
 
 
-def _record(record: dict[str, Any]) -> dict[str, Any]:
-    bodies = {name: mask(text) for name, text in record.get("bodies", {}).items()}
-    attempts = [
-        {**attempt, "reason": _reason(attempt.get("reason", ""))} if _is_told(attempt) else attempt
-        for attempt in record.get("attempts", ())
-    ]
-    masked = {**record, "bodies": bodies, "attempts": attempts, MASKED: True}
+def masked(record: dict[str, Any]) -> dict[str, Any]:
+    """The record of a call, with what was said in it masked."""
+    attempts = [_attempt(attempt) for attempt in record.get("attempts", ())]
+    made = {**record, "bodies": _bodies(record), "attempts": attempts, MASKED: True}
     if shadow := record.get("shadow"):
-        masked["shadow"] = {**shadow, "request": mask(shadow.get("request", ""))}
-    return masked
+        made["shadow"] = {**shadow, "request": mask(shadow.get("request", ""))}
+    return made
+
+
+def _attempt(attempt: dict[str, Any]) -> dict[str, Any]:
+    if _is_told(attempt):
+        attempt = {**attempt, "reason": _reason(attempt.get("reason", ""))}
+    return {**attempt, "bodies": _bodies(attempt)} if "bodies" in attempt else attempt
+
+
+def _bodies(told: dict[str, Any]) -> dict[str, str]:
+    return {name: mask(text) for name, text in told.get("bodies", {}).items()}
 
 
 def _reason_in_comment(record: dict[str, Any]) -> str:
@@ -69,9 +77,9 @@ def _reason(text: str) -> str:
 
 def hide_credentials(flow: http.HTTPFlow, credentials: Credentials, *, answer: bool = True) -> None:
     """Those of its request's headers, and those that the app had for other servers."""
-    for name in CREDENTIALS:
-        if name in flow.request.headers:
-            flow.request.headers[name] = HIDDEN
+    headers = flow.request.headers
+    for name in {name.lower() for name, _ in headers.fields} & NAMES:
+        headers[name] = HIDDEN
     if credentials:
         _change(flow, lambda text: hide(text, credentials), answer)
 

@@ -10,6 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..endpoints import Side
 from ..exchange import Exchange
 from ..health import Outcome
 from ..history.calls import History
+from ..history.summary import summary
 from ..ledger import Ledger
 from ..loss_log import LossLog
 from ..outgoing import Outgoing
@@ -38,6 +40,7 @@ from ..upstream import Upstream
 from ..watched import Watched
 from .news import News
 from .probe import probe
+from .redact import masked
 from .timers import Timers
 
 logger = logging.getLogger(__name__)
@@ -62,6 +65,7 @@ class Runtime:
         self.store = _store(self.config, None)
         self.history = _history(self.config, None)
         self.news = News()
+        self._under_way: dict[str, Trace] = {}  # by the id of the call
         self._repairs = Repairs()
         self._losses = LossLog()
         self._timers = Timers(self._tick, self._due, self._check)
@@ -218,10 +222,29 @@ class Runtime:
             self._freed.set_result(None)
             self._freed = None
 
+    def began(self, call_id: str, trace: Trace) -> None:
+        """A call is under way; pages show how far it is."""
+        self._under_way[call_id] = trace
+        self.news.tell()
+
     def ended(self, call_id: str, record: dict[str, Any]) -> None:
         """A call is over, and this is its record."""
+        self._under_way.pop(call_id, None)
         self.history.add(call_id, record)
         self.news.tell()
+
+    def under_way(self, limit: int) -> list[dict[str, Any]]:
+        """The last ones first, as calls that are over are listed."""
+        last = islice(reversed(self._under_way.items()), limit)
+        return [summary(name, trace.about(), self.history.prices).as_dict() for name, trace in last]
+
+    def call(self, call_id: str) -> dict[str, Any] | None:
+        """The record of a call, as far as it is; None where nothing is kept of it."""
+        trace = self._under_way.get(call_id)
+        if trace is None:
+            return self.history.record(call_id)
+        record = {**trace.metadata(), "under_way": True}
+        return masked(record) if self.config.mask else record
 
     def tell_losses(self, trace: Trace) -> None:
         """Of a call that is over."""
@@ -265,6 +288,8 @@ class Runtime:
     def _tick(self) -> None:
         for change in self.router.tick(clock()):
             logger.info("bridge: %s", change)
+            self.news.tell()
+        if self._under_way:
             self.news.tell()
         stamp = _stamp(self._path)
         if stamp != self._seen:

@@ -14,13 +14,14 @@ from urllib.parse import parse_qsl
 
 from mitmproxy import ctx, http
 
-from ..pages.respond import CALL, HEADERS, JSON, Asked, Page, Source, respond
+from ..pages.respond import HEADERS, JSON, Asked, Page, Source, respond
 from ..transform.json_text import dumps
 from .news import News
 
 logger = logging.getLogger(__name__)
 
 HOST = "bridge.local"
+NAMED = HOST.encode()
 PATH = "/bridge/"
 SETTING = "llm_bridge"  # where mitmweb has the site that is served
 AFTERWARDS = 2.0  # seconds behind an answer
@@ -49,9 +50,8 @@ class Site:
             version = asked.query.get("version", "")
             known = int(version) if version.isdecimal() and len(version) < 15 else -1
             return Page(200, JSON, dumps({"version": await source.news.since(known)}))
-        if asked.path.startswith(CALL):
-            return await asyncio.to_thread(respond, asked, source, self._clock())
-        return respond(asked, source, self._clock())
+        page = respond(asked, source, self._clock())
+        return page if isinstance(page, Page) else await asyncio.to_thread(page)
 
     # --- in mitmweb
 
@@ -87,7 +87,12 @@ class Site:
 
 
 def is_site(flow: http.HTTPFlow) -> bool:
-    return flow.request.pretty_host.lower() == HOST
+    """Quickly, for every request is asked."""
+    request = flow.request
+    return request.host.lower() == HOST or any(
+        name.lower() == b"host" and value.lower().partition(b":")[0] == NAMED
+        for name, value in request.headers.fields
+    )
 
 
 def forget(flow: http.HTTPFlow) -> None:

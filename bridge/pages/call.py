@@ -14,10 +14,10 @@ from ..views import events, transcript, wire
 
 # What of a record is shown as it is.
 ABOUT = (
-    "started conversation client upstream route model attempts notes usage timing stop timeline "
-    "replay_of replays injected compare"
+    "started conversation client upstream route model notes usage timing stop timeline "
+    "replay_of replays injected compare under_way"
 ).split()
-PARTS = ("transcript", "wire", "events")
+PARTS = ("transcript", "wire", "events", "tries")
 _PROTOCOLS: dict[str, Protocol] = {protocol: protocol for protocol in PROTOCOLS}
 
 
@@ -32,12 +32,17 @@ def call_page(
     return {
         "id": call_id,
         **{key: record[key] for key in ABOUT if key in record},
+        "attempts": [_without_bodies(each) for each in record.get("attempts") or ()],
         **_shadow(record),
         "cost": cost,
         "kept": bool(bodies),
         "sizes": {name: len(text.encode("utf-8", "replace")) for name, text in bodies.items()},
         **{part: made(record, bodies) for part, made in MADE.items() if part in parts},
     }
+
+
+def _without_bodies(attempt: Mapping[str, Any]) -> Json:
+    return {key: value for key, value in attempt.items() if key != "bodies"}
 
 
 def _shadow(record: Mapping[str, Any]) -> Json:
@@ -67,7 +72,12 @@ def _transcript(record: Mapping[str, Any], bodies: Mapping[str, str]) -> Json:
     return {"request": request.as_dict(), "answer": answer.as_dict() if told else None}
 
 
-MADE = {"transcript": _transcript, "wire": _wire, "events": _events}
+def _tries(record: Mapping[str, Any], bodies: Mapping[str, str]) -> Json:
+    """The wires of each attempt before the last."""
+    return [[section.as_dict() for section in wires] for wires in wire.of_attempts(record)]
+
+
+MADE = {"transcript": _transcript, "wire": _wire, "events": _events, "tries": _tries}
 
 
 def _status(record: Mapping[str, Any]) -> int:

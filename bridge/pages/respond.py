@@ -27,7 +27,7 @@ TYPES = {
 }
 JSON = "application/json"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
-CALL = "api/call/"  # below it, what takes its time: a body is read and compared
+CALL = "api/call/"
 GUARD = "x-bridge"  # the header, in lower case, that a request which acts has to have
 OWN = ("none", "same-origin")  # what browsers call requests that no other site makes
 MOST = 1_000  # rows of a list
@@ -63,14 +63,20 @@ class Source(Interface):
 
     history: History
 
+    def under_way(self, limit: int) -> list[dict[str, Any]]: ...
+    def call(self, call_id: str) -> dict[str, Any] | None: ...
     def status(self) -> dict[str, Any]: ...
     def use(self, upstream: str | None) -> list[Any]: ...
     def reset(self, upstream: str | None) -> list[Any]: ...
     def check(self) -> list[str]: ...
 
 
-def respond(asked: Asked, source: Source, now: float) -> Page:
-    """`now` is seconds since the epoch."""
+def respond(asked: Asked, source: Source, now: float) -> Page | Callable[[], Page]:
+    """`now` is seconds since the epoch.
+
+    What takes its time, for a body is read and compared, is a function that can be called in
+    another thread: it has all that it needs.
+    """
     head, _, rest = asked.path.partition("/")
     if head == "api" and asked.headers.get("sec-fetch-site", "none") not in OWN:
         return _json({"error": "these pages answer to themselves alone"}, 403)
@@ -79,10 +85,16 @@ def respond(asked: Asked, source: Source, now: float) -> Page:
             return ASSETS[asked.path]
         if asked.path in PLAIN:
             return PLAIN[asked.path](source, now)
+        if asked.path.startswith(CALL):
+            return _call(unquote(asked.path.removeprefix(CALL)), asked, source)
         if head == "api" and (found := _read(rest, asked.query, source, now)) is not None:
             return _json(found)
     elif asked.method == "POST" and asked.path in ACTIONS:
         return _act(asked, source)
+    return _missing(asked)
+
+
+def _missing(asked: Asked) -> Page:
     return _json({"error": f"there is no {asked.method} /{asked.path}"}, 404)
 
 
@@ -93,7 +105,8 @@ def _read(path: str, query: Mapping[str, str], source: Source, now: float) -> Js
     limit = _number(query, "limit", 200, MOST)
     match name:
         case "state":
-            return {"now": now, **status(source.status(), history), "calls": history.calls(50)}
+            calls = {"calls": history.calls(50), "under_way": source.under_way(50)}
+            return {"now": now, **status(source.status(), history), **calls}
         case "series":
             seconds = _number(query, "seconds", 3_600, 24 * 3_600)
             return history.series(now, seconds, _number(query, "buckets", 60, 500))
@@ -103,19 +116,18 @@ def _read(path: str, query: Mapping[str, str], source: Source, now: float) -> Js
             return history.conversations(limit)
         case "conversation":
             return history.conversation(unquote(key))
-        case "call":
-            return _call(unquote(key), query, history)
         case _:
             return None
 
 
-def _call(call_id: str, query: Mapping[str, str], history: History) -> Json:
-    record = history.record(call_id)
+def _call(call_id: str, asked: Asked, source: Source) -> Page | Callable[[], Page]:
+    record = source.call(call_id)
     if record is None:
-        return None
+        return _missing(asked)
     used = (record.get("model") or {}).get("used") or ""
-    cost = history.prices.cost(record.get("usage") or {}, used)
-    return call_page(call_id, record, (query["part"],) if "part" in query else PARTS, cost)
+    cost = source.history.prices.cost(record.get("usage") or {}, used)
+    parts = (asked.query["part"],) if "part" in asked.query else PARTS
+    return lambda: _json(call_page(call_id, record, parts, cost))
 
 
 def _number(query: Mapping[str, str], name: str, usual: int, most: int) -> int:

@@ -89,7 +89,8 @@ PATTERNS: tuple[tuple[re.Pattern[str], ErrorKind], ...] = (
     (
         re.compile(
             r"maximum context length|context[ _]length[ _]exceeded|prompt is too long"
-            r"|exceeds? the (available |model'?s? )?(maximum )?context (size|window|length)"
+            r"|exceeds? (the )?(available |model'?s? )?(maximum )?context (size|window|length)"
+            r"|exceed context limit"
             r"|context window (is full|exceeded)|token limit reached"
             r"|input is too long for (the )?requested model|total length of all messages is too"
             r"|reduce the length of (the|your) (messages|prompt|input)",
@@ -124,6 +125,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], ErrorKind], ...] = (
         "model_not_found",
     ),
     (re.compile(r"\boverloaded\b|slow down", re.IGNORECASE), "overloaded"),
+    (re.compile(r"\bjinja\b", re.IGNORECASE), "invalid_request"),  # llama.cpp: of the template
 )
 # What the text may make of a kind that was only read off a status or a general word.
 REFINED: dict[ErrorKind, tuple[ErrorKind, ...]] = {
@@ -131,7 +133,7 @@ REFINED: dict[ErrorKind, tuple[ErrorKind, ...]] = {
     "permission": ("billing",),
     "not_found": ("model_not_found",),
     "too_large": ("context_length",),
-    "server": ("context_length", "overloaded"),
+    "server": ("context_length", "overloaded", "invalid_request"),
 }
 
 STATUS_KINDS: dict[int, ErrorKind] = {

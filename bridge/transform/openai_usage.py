@@ -6,6 +6,7 @@ is only what servers forget to add.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
 from .answers import Usage
 from .json_text import Json
@@ -49,10 +50,16 @@ def _at_most(count: int | None, limit: int) -> int | None:
     return None if count is None else min(count, limit)
 
 
+@cache
+def _keys(path: str) -> tuple[str, ...]:
+    """Of the places above, which are few and always the same."""
+    return tuple(path.split("."))
+
+
 def _count(usage: Json, paths: tuple[str, ...]) -> int | None:
     for path in paths:
         value = usage
-        for key in path.split("."):
+        for key in _keys(path):
             value = value.get(key) if isinstance(value, dict) else None
         count = _integer(value)
         if count is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .profile import ALL, NONE
 
-STATUSES = (400, 422)
+STATUSES = (400, 422, 500)  # llama.cpp says 500 where a chat template does not take a request
 # Errors about what the model wrote, which they repeat: no refusal of the server's (Groq).
 GENERATED = ("tool_use_failed", "json_validate_failed", "output_parse_failed")
 
@@ -105,7 +105,8 @@ RULES = (
     ),
     Rule(
         (A,),
-        r"role\b.{0,60}\bsystem\b|\bsystem\b.{0,60}\brole\b|\brole: input should be .user",
+        r"system message must be (at the beginning|the first)"
+        r"|role\b.{0,60}\bsystem\b|\bsystem\b.{0,60}\brole\b|\brole: input should be .user",
         {"system_messages": NONE},
         "messages.role",
         "late system text is told as user text",
@@ -173,6 +174,18 @@ LIMIT = re.compile(
     r"|max_(?:completion_|output_)?tokens\W+must be (?:less than or equal to|at most|<=)\W*(\d+)"
     r"|valid range of max_tokens is \[1, ?(\d+)\]",  # DeepSeek
     re.IGNORECASE,
+)
+# A context that the input and the limit together exceed: its size, and what the input takes of it.
+ROOM = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        r"maximum context length (?:is|of) (?P<context>\d+) tokens.{0,200}?\b(?P<input>\d+) "
+        r"(?:(?:tokens )?(?:in|from) the (?:input|messages|prompt)|input tokens|of text input)",
+        r"exceed context limit: (?P<input>\d+) \+ \d+ > (?P<context>\d+)",  # Anthropic
+    )
+)
+MIN_ROOM = (
+    1_000  # tokens; with less an answer would be cut at once, so that the app had better know
 )
 WORD = re.compile(r"\w+")
 EFFORT = re.compile(r"effort|reasoning|think")

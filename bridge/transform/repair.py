@@ -28,6 +28,7 @@ from .refusals import (
     KEPT,
     LIMIT,
     LISTS,
+    MIN_ROOM,
     NAME,
     NAMED,
     NO_FORM,
@@ -38,6 +39,7 @@ from .refusals import (
     REFUSING,
     RENAMES,
     REQUIRED,
+    ROOM,
     RULES,
     SCHEMA,
     STATUSES,
@@ -65,6 +67,19 @@ def is_foreign_state(error: Error) -> bool:
 def is_unbound(error: Error) -> bool:
     """Whether thinking in the history was made in another conversation."""
     return UNBOUND in error.message
+
+
+def room(error: Error, body: Json) -> int | None:
+    """How many tokens may be written, where only the limit of `body` was more than had room.
+
+    It depends on the input, so it says nothing of another request.
+    """
+    limited = isinstance(body, dict) and any(name in body for name in LIMITS)
+    if error.kind != "context_length" or not limited:
+        return None
+    found = next(filter(None, (pattern.search(error.message) for pattern in ROOM)), None)
+    left = int(found["context"]) - int(found["input"]) if found else 0
+    return left if left >= MIN_ROOM else None
 
 
 def repair(

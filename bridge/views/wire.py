@@ -78,12 +78,34 @@ def attempt_sections(
     """A failed attempt that has a flow of its own: what that flow knows of it, and its bodies."""
     app = _label("app", attempt.get("client"))
     upstream = _label(attempt.get("upstream"), attempt.get("protocol"))
+    told = "app: nothing of it" if attempt.get("outcome") != "ok" else "app: within its answer"
     sent = _Pair(text_of(attempt.get("client_request")), request)
     came = _Pair("", response)
     return [
         sent.section("request", app, upstream, [], limit),
-        came.section("answer", "app: nothing of it", upstream, [], limit),
+        came.section("answer", told, upstream, [], limit),
     ]
+
+
+def of_attempts(record: Mapping[str, Any], *, limit: int = LIMIT) -> list[list[Section]]:
+    """Of each attempt its request and its answer; nothing of the last, which is the record's own,
+    nor of those that came to neither."""
+    asked = text_of(object_of(record.get("bodies")).get("client_request"))
+    told = {"client": record.get("client"), "client_request": asked}
+    return [
+        _of_attempt({**attempt, **told}, asked, limit)
+        for attempt in objects_of(record.get("attempts"))
+    ]
+
+
+def _of_attempt(attempt: Mapping[str, Any], asked: str, limit: int) -> list[Section]:
+    bodies = object_of(attempt.get("bodies"))
+    if not bodies:
+        return []
+    sent, came = (text_of(bodies.get(name)) for name in ("upstream_request", "upstream_response"))
+    # One of the app's own protocol may have been sent as it came.
+    request, answer = attempt_sections(attempt, sent or asked, came, limit=limit)
+    return [request, answer] if came else [request]
 
 
 def text(record: Mapping[str, Any], *, width: int = 100) -> str:

@@ -174,6 +174,37 @@ def test_what_happens_is_shown_without_a_reload(page: Page, proxy: Proxy) -> Non
     wait_until(lambda: page.run(calls) == before + 1 or None, "one more call")
 
 
+def test_a_call_is_seen_while_it_is_under_way(page: Page, sim: Simulator, proxy: Proxy) -> None:
+    sim.fault("own", {"kind": "stall", "after": 4}, count=1, match={"model": "slow-*"})
+    hello = [{"role": "user", "content": "[[text:One two three four five six.]]"}]
+    body = {"model": "slow-one", "messages": hello, "stream": True}
+    with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+        with client.stream("POST", "/v1/chat/completions", json=body) as answer:
+            pieces = answer.iter_raw()
+            next(pieces)
+            page.wait_for("Under way")
+            on_call(page, "slow-one")
+            page.wait_for("One")
+            page.click(".tabs button", "Attempts")
+            page.wait_for("pending")
+    page.wait_for("cancelled")
+    page.run("location.hash = '#/'")
+    wait_until(lambda: "Under way" not in page.wait_for("Last calls") or None, "none under way")
+
+
+def test_what_a_failed_attempt_was_sent_and_what_came(page: Page) -> None:
+    page.click("nav a", "Calls")
+    page.wait_for("2 attempts")
+    on_call(page, "2 attempts")
+    page.wait_for("Transcript")
+    page.click(".tabs button", "Attempts")
+    page.wait_for("What was sent, and what came")
+    page.click("main summary", "What was sent")
+    told = page.wait_for("chat (openai_chat)")
+    assert "app: nothing of it" in told and "stop_sequences[4]" in told
+    picture(page, "attempts")
+
+
 def test_a_conversation_and_what_fills_it(page: Page) -> None:
     page.click("nav a", "Conversations")
     page.wait_for("tokens in")

@@ -100,6 +100,27 @@ def test_an_app_of_the_same_protocol_is_helped_on_its_way_to_another_server(
     assert "max_tokens" in bodies[0] and bodies[1]["max_completion_tokens"] == 50
 
 
+def test_a_limit_that_has_no_room_beside_the_input_is_lowered(
+    sim: Simulator, start_proxy: Start
+) -> None:
+    proxy = proxy_to(sim, start_proxy, "chat")
+    words = (
+        "'max_tokens' or 'max_completion_tokens' is too large: 40000. This model's maximum context "
+        "length is 32768 tokens and your request has 2768 input tokens (40000 > 32768 - 2768)."
+    )
+    refusal = {"kind": "status", "status": 400, "body": {"error": {"message": words, "code": 400}}}
+    sim.fault("chat", refusal, count=1)
+    turns: Any = [{"role": "user", "content": "[[text:well]]"}]
+    with anthropic.Anthropic(base_url=proxy.url, api_key="x", max_retries=0) as client:
+        for _ in range(2):
+            with client.messages.stream(model="m", messages=turns, max_tokens=40_000) as pieces:
+                assert pieces.get_final_text() == "well"
+    limits = [recorded.body["max_tokens"] for recorded in sim.requests()]
+    assert limits == [40_000, 30_000, 40_000], "the next request has room of its own"
+    first, _ = (flow.metadata["bridge"] for flow in proxy.flows() if "bridge" in flow.metadata)
+    assert "max_tokens_clamped" in [note["code"] for note in first["notes"]]
+
+
 def test_a_refusal_that_nothing_cures_is_told_in_its_words(
     sim: Simulator, start_proxy: Start
 ) -> None:

@@ -31,6 +31,14 @@ def test_a_call_and_its_record() -> None:
     assert record["bodies"]["client_request"] == BODY, "what others hold of it stays"
 
 
+def test_what_earlier_attempts_were_sent() -> None:
+    tried = {"upstream": "a", "outcome": "timeout", "bodies": {"upstream_request": BODY}}
+    made = flow(bridge={"bodies": {}, "attempts": [tried]})
+    mask_flow(made)
+    (told,) = made.metadata["bridge"]["attempts"]
+    assert told == {**tried, "bodies": {"upstream_request": HIDDEN}}
+
+
 def test_what_a_shadow_would_have_got() -> None:
     made = flow(bridge={"bodies": {}, "shadow": {"upstream": "s", "request": BODY}})
     mask_flow(made)

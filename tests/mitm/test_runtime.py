@@ -67,6 +67,30 @@ def test_a_call_is_opened_with_the_configuration_in_force(path: Path) -> None:
     assert isinstance(Runtime(path, b"k").open(call(), clock(), resends=True), Watched)
 
 
+def test_a_call_can_be_looked_at_while_it_is_under_way(path: Path) -> None:
+    runtime = Runtime(path, b"k")
+    for name in ("first", "second"):
+        runtime.began(name, opened(runtime).trace)
+    assert [told["id"] for told in runtime.under_way(5)] == ["second", "first"]
+    assert [told["id"] for told in runtime.under_way(1)] == ["second"]
+    shown = runtime.call("first")
+    assert shown and shown["under_way"] and "model" in shown["bodies"]["client_request"]
+    version = runtime.news.version
+    runtime.ended("first", {"attempts": []})
+    assert runtime.news.version > version
+    assert [told["id"] for told in runtime.under_way(5)] == ["second"]
+    assert runtime.call("first") == {"attempts": []} and runtime.call("third") is None
+
+
+def test_text_is_masked_from_the_beginning(path: Path) -> None:
+    path.write_text(f"mask: true\n{CONFIG}")
+    runtime = Runtime(path, b"k")
+    body = b'{"model": "m", "messages": [{"role": "user", "content": "Zebra"}]}'
+    exchange = runtime.open(replace(call(), body=body), clock(), resends=True)
+    runtime.began("one", exchange.trace)
+    assert "Zebra" not in str(runtime.call("one")) and "xxxxx" in str(runtime.call("one"))
+
+
 def test_losses_are_logged_once_a_minute(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path.write_text(CONFIG.replace("${NOBODY_SETS_THIS}", "key"))
     runtime = Runtime(path, b"k")

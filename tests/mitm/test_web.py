@@ -17,6 +17,12 @@ class Bridge:
     def __init__(self) -> None:
         self.history, self.news = History(), News()
 
+    def under_way(self, limit: int) -> list[dict[str, Any]]:
+        return []
+
+    def call(self, call_id: str) -> dict[str, Any] | None:
+        return self.history.record(call_id)
+
     def status(self) -> dict[str, Any]:
         return {"routes": [], "upstreams": []}
 
@@ -46,6 +52,8 @@ def answered(made: Any, bridge: Bridge | None = None) -> Any:
 def test_only_what_is_sent_to_their_name_is_theirs() -> None:
     assert web.is_site(flow()) and web.is_site(flow(host="BRIDGE.local"))
     assert not web.is_site(flow(host="api.openai.com"))
+    assert web.is_site(flow(host="127.0.0.1", Host="Bridge.local:80")), "where that is an address"
+    assert not web.is_site(flow(host="127.0.0.1", Host="bridge.local.example"))
 
 
 def test_the_first_page_through_the_proxy() -> None:

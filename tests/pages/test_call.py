@@ -71,12 +71,14 @@ def test_of_a_call_without_an_answer_there_is_the_request() -> None:
 def test_keys_that_are_missing_are_missing() -> None:
     assert call_page("one", {}) == {
         "id": "one",
+        "attempts": [],
         "cost": None,
         "kept": False,
         "sizes": {},
         "transcript": None,
         "wire": [],
         "events": [],
+        "tries": [],
     }
 
 
@@ -94,3 +96,13 @@ def test_what_a_shadow_would_be_sent_is_on_the_wires_alone() -> None:
     made = page(bodies=bodies, shadow={**shadow, "request": asking("hi")})
     assert made["shadow"] == shadow
     assert [section["title"] for section in made["wire"]] == ["request", "answer", "shadow"]
+
+
+def test_each_attempt_has_its_wires_and_lists_have_no_bodies() -> None:
+    failed = {**attempt("a", "error", 429), "bodies": {"upstream_response": ANSWER}}
+    made = page(attempts=[failed, attempt("b")], bodies={"client_request": asking("hi")})
+    assert [[section["title"] for section in wires] for wires in made["tries"]] == [
+        ["request", "answer"],
+        [],
+    ]
+    assert made["attempts"] == [attempt("a", "error", 429), attempt("b")]

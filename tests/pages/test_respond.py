@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,6 +24,12 @@ class Bridge:
     def __init__(self) -> None:
         self.history = History()
         self.done: list[tuple[str, str | None]] = []
+
+    def under_way(self, limit: int) -> list[dict[str, Any]]:
+        return [{"id": "now"}][:limit]
+
+    def call(self, call_id: str) -> dict[str, Any] | None:
+        return self.history.record(call_id)
 
     def status(self) -> dict[str, Any]:
         return STATUS
@@ -51,7 +58,11 @@ def bridge() -> Bridge:
 
 
 def get(bridge: Bridge, path: str, **query: str) -> Page:
-    return respond(Asked("GET", path, query, {}), bridge, 1_020.0)
+    return made(respond(Asked("GET", path, query, {}), bridge, 1_020.0))
+
+
+def made(page: Page | Callable[[], Page]) -> Page:
+    return page if isinstance(page, Page) else page()
 
 
 def told(page: Page, status: int = 200) -> Any:
@@ -64,7 +75,7 @@ def post(
 ) -> Page:
     content = b"" if body is None else json.dumps(body).encode()
     given = {GUARD: "1"} if headers is None else headers
-    return respond(Asked("POST", path, {}, given, content), bridge, 0.0)
+    return made(respond(Asked("POST", path, {}, given, content), bridge, 0.0))
 
 
 # --- data
@@ -74,6 +85,7 @@ def test_the_state_is_that_of_the_router_and_what_calls_came_to(bridge: Bridge) 
     state = told(get(bridge, "api/state"))
     assert state["routes"] == STATUS["routes"] and state["now"] == 1_020.0
     assert [call["id"] for call in state["calls"]] == ["two", "one"]
+    assert state["under_way"] == [{"id": "now"}]
     assert state["totals"] == told(get(bridge, "status"))["totals"]
 
 

@@ -11,8 +11,8 @@ import pytest
 from bridge.transform.answers import Error
 from bridge.transform.errors import decode_error
 from bridge.transform.model import Protocol
-from bridge.transform.profile import ALL, Profile
-from bridge.transform.repair import Repair, is_foreign_state, is_unbound, repair
+from bridge.transform.profile import ALL, NONE, Profile
+from bridge.transform.repair import Repair, is_foreign_state, is_unbound, repair, room
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"
@@ -294,6 +294,78 @@ def test_there_is_no_limit_to_lower_where_none_was_sent() -> None:
     assert cure(C, "valid range of max_tokens is [1, 512]", body={"model": "m"}) is None
 
 
+@pytest.mark.parametrize(
+    "message, left",
+    [
+        (
+            "'max_tokens' or 'max_completion_tokens' is too large: 40000. This model's maximum "
+            "context length is 32768 tokens and your request has 2768 input tokens "
+            "(40000 > 32768 - 2768).",
+            30_000,
+        ),
+        (
+            "This model's maximum context length is 32768 tokens. However, you requested 40000 "
+            "output tokens and your prompt contains at least 2768 input tokens, for a total of at "
+            "least 42768 tokens. Please reduce the length of the input prompt or the number of "
+            "requested output tokens.",
+            30_000,
+        ),
+        (
+            "This model's maximum context length is 4097 tokens. However, you requested 4203 tokens"
+            " (703 in the messages, 3500 in the completion). Please reduce the length of the "
+            "messages or completion.",
+            3_394,
+        ),
+        (
+            "Requested token count exceeds the model's maximum context length of 32768 tokens. You "
+            "requested a total of 35505 tokens: 2737 tokens from the input messages and 32768 "
+            "tokens for the completion.",
+            30_031,
+        ),
+        (
+            "This endpoint's maximum context length is 163840 tokens. However, you requested about "
+            "170000 tokens (20000 of text input, 150000 in the output).",
+            143_840,
+        ),
+        (
+            "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease "
+            "input length or `max_tokens` and try again",
+            11_760,
+        ),
+    ],
+)
+@pytest.mark.parametrize("protocol", [A, C, R])
+def test_what_the_input_leaves_of_a_context_may_be_written(
+    protocol: Protocol, message: str, left: int
+) -> None:
+    error = decode_error(400, {"error": {"message": message}})
+    assert room(error, BODIES[protocol]) == left
+    assert cure(protocol, message) is None, "nothing to be remembered"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        # too little is left for an answer, or nothing
+        "This model's maximum context length is 4097 tokens. However, you requested 4203 tokens "
+        "(3703 in the messages, 500 in the completion).",
+        "This model's maximum context length is 4097 tokens. However, your request has 9000 input "
+        "tokens. Please reduce the length of the input messages.",
+        "input length and `max_tokens` exceed context limit: 209000 + 21333 > 200000",
+        "prompt is too long: 209000 tokens > 200000 maximum",
+        "Unknown parameter: 'x' of the context limit: 1 + 1 > 200000",
+    ],
+)
+def test_an_input_that_leaves_no_room_is_the_apps_to_shorten(message: str) -> None:
+    assert room(decode_error(400, {"error": {"message": message}}), BODIES[A]) is None
+
+
+@pytest.mark.parametrize("body", [{"model": "m"}, [], None])
+def test_without_a_limit_there_is_none_to_lower(body: Any) -> None:
+    message = "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000"
+    assert room(decode_error(400, {"error": {"message": message}}), body) is None
+
+
 LOW_TO_MAX = ("low", "medium", "max")
 
 
@@ -488,6 +560,18 @@ def test_an_app_of_the_protocol_keeps_the_form_of_what_is_refused_as_a_whole() -
     form = {"model": "m", "output_config": {"format": {"type": "json_schema"}}}
     told = "output_config: Extra inputs are not permitted"
     assert cure(A, told, body=form, same=True) is None
+
+
+@pytest.mark.parametrize("protocol, changes", [(C, JOINED), (A, {"system_messages": NONE})])
+def test_a_template_that_does_not_take_a_request_is_no_fault_of_the_server(
+    protocol: Protocol, changes: dict[str, Any]
+) -> None:
+    said = "While executing CallExpression in source: {{- raise_exception('System mess\n"
+    message = f"{said} Error: Jinja Exception: System message must be at the beginning."
+    takes = Profile(system_messages=ALL)
+    found = cure(protocol, message, profile=takes, status=500, type="server_error", code=500)
+    assert flags(found, takes) == changes
+    assert cure(protocol, "System message must be at the beginning.", status=500) is None
 
 
 def test_a_rule_of_another_protocol_says_nothing() -> None:

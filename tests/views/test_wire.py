@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 
 from bridge.transform import PROTOCOLS, Protocol
-from bridge.views.wire import Section, attempt_sections, attempt_text, rows, sections, text
+from bridge.views.wire import (
+    Section,
+    attempt_sections,
+    attempt_text,
+    of_attempts,
+    rows,
+    sections,
+    text,
+)
 from tests.views.exchanges import call, exchanges
 from tests.views.odd import BODIES, NOTES, RECORDS, VALUES
 
@@ -248,6 +256,33 @@ def test_an_attempt_that_failed_has_bodies_of_its_own() -> None:
     assert [row.kind for row in request.rows] == ["changed", "same", "left", "same"]
     assert [(row.kind, row.right) for row in answer.rows] == [("right", '{"message":"slow down"}')]
     assert '+ error: {"message":"slow down"}' in attempt_text(attempt, json.dumps(SENT), refused)
+
+
+def test_earlier_attempts_have_their_wires() -> None:
+    refused = {"error": {"message": "slow down"}}
+    attempts = [
+        {
+            "upstream": "up",
+            "outcome": "error",
+            "protocol": "openai_chat",
+            "bodies": bodies(upstream_request=SENT, upstream_response=refused),
+        },
+        {"upstream": "own", "outcome": "ok", "protocol": "anthropic_messages"},
+        {
+            "upstream": "own",
+            "outcome": "ok",
+            "protocol": "anthropic_messages",
+            "bodies": bodies(upstream_response={"content": []}),
+        },
+        {"upstream": "up", "outcome": "unreachable", "bodies": bodies(upstream_request=SENT)},
+    ]
+    given = bodies(client_request=REQUEST)
+    error, nothing, own, unreachable = of_attempts(record(attempts=attempts, bodies=given))
+    assert told(error) == [("request", APP, UP), ("answer", "app: nothing of it", UP)]
+    assert [row.kind for row in error[0].rows] == ["changed", "same", "left", "same"]
+    assert nothing == [] and [section.title for section in unreachable] == ["request"]
+    assert not any(row.kind == "left" for row in own[0].rows), "sent as it came"
+    assert own[1].left == "app: within its answer"
 
 
 @pytest.mark.parametrize(

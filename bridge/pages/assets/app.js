@@ -37,8 +37,8 @@ const PAGES = [
 
 let shown = "";
 let turn = 0;
-let failed = false;
-export const next = { focus: "" }; // the id of what has the keyboard on the page to come
+// Of the page to come: the id of what has the keyboard, and whether it changes by itself.
+export const next = { focus: "", live: true };
 
 async function show() {
   const path = location.hash.replace(/^#\/?/, "");
@@ -46,12 +46,11 @@ async function show() {
     .find(([, , found]) => found) ?? [null, missing, [path]];
   const mine = ++turn;
   let made;
+  next.live = true;
   try {
     made = await page(...args.slice(1).map((arg) => arg && decodeURIComponent(arg)));
-    failed = false;
   } catch (error) {
     made = h("p", { class: "panel", role: "alert" }, error.message);
-    failed = true;
   }
   if (mine !== turn) return;
   const open = openDetails();
@@ -104,7 +103,7 @@ async function follow() {
       if (told.version !== version) {
         version = told.version;
         live.textContent = "live";
-        if (isLive()) await show();
+        if (next.live) await show();
         await new Promise((done) => setTimeout(done, 1000));
       }
     } catch (error) {
@@ -114,9 +113,6 @@ async function follow() {
     if (document.hidden) await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
   }
 }
-
-// A call that is over does not change.
-const isLive = () => failed || !location.hash.startsWith("#/call/");
 
 function theme(choice) {
   if (choice) document.documentElement.dataset.theme = choice;

@@ -3,15 +3,16 @@ import { get, next } from "./app.js";
 import { bytes, clock, count, GOOD, h, money, outcome, panel, protocol, seconds, svg, table } from "./dom.js";
 
 const TABS = [["transcript", "Transcript", transcript], ["attempts", "Attempts", attempts], ["timeline", "Timeline", timeline], ["wire", "Both wires", wires], ["events", "Events", events]];
-const PARTS = { transcript: "transcript", wire: "wire", events: "events", replays: "transcript" };
+const PARTS = { transcript: "transcript", attempts: "tries", wire: "wire", events: "events", replays: "transcript" };
 
 // Only what the tab shows: it may be much.
 const read = (id, tab) => get(`api/call/${encodeURIComponent(id)}?part=${PARTS[tab] ?? "none"}`);
 
 export async function call(id, tab = "transcript") {
   const told = await read(id, tab).catch((error) => {
-    throw error.status === 404 ? new Error("This call is not kept here: it is still under way, or older than what is.") : error;
+    throw error.status === 404 ? new Error("This call is not kept here: it is older than what is.") : error;
   });
+  next.live = Boolean(told.under_way);
   const others = [told.replay_of, ...(told.replays ?? [])].filter(Boolean);
   const tabs = others.length ? [...TABS, ["replays", "Side by side", () => sideBySide(told, others)]] : TABS;
   const [, , show] = tabs.find(([name]) => name === tab) ?? tabs[0];
@@ -139,9 +140,12 @@ function compared(first, other) {
 
 function attempts(told) {
   const list = told.attempts ?? [];
+  const sent = (sections) => h("details", {}, h("summary", {}, "What was sent, and what came"), sections.map((section) => [h("h3", {}, section.title), wire(section)]));
   const tree = (rest, n) => rest.length === 0 ? null : h("ul", { class: "tree" }, h("li", {},
     h("b", {}, rest[0].upstream), " ", outcome(rest[0]), ` at ${seconds(rest[0].started)}, for ${seconds(rest[0].duration)}`,
-    rest[0].reason ? h("p", { class: "small dim" }, rest[0].reason) : null, tree(rest.slice(1), n + 1)));
+    rest[0].reason ? h("p", { class: "small dim" }, rest[0].reason) : null,
+    told.tries?.[n]?.length ? sent(told.tries[n]) : null,
+    rest.length === 1 && told.kept ? h("p", {}, h("a", { href: `#/call/${encodeURIComponent(told.id)}/wire` }, "both wires")) : null, tree(rest.slice(1), n + 1)));
   return panel("Attempts", list.length ? tree(list, 0) : h("p", { class: "empty" }, "None."));
 }
 
@@ -176,11 +180,14 @@ function timeline(told) {
 
 // --- wires
 
+function wire(section) {
+  if (!section.rows.length) return h("p", { class: "empty" }, "The same on both sides, but for spaces.");
+  return section.left ? sides(section) : section.rows.map((row) => h("p", {}, h("b", {}, row.path), " ", row.right));
+}
+
 function wires(told) {
   if (!told.kept) return gone();
-  const shown = (section) => !section.rows.length ? h("p", { class: "empty" }, "The same on both sides, but for spaces.")
-    : section.left ? sides(section) : section.rows.map((row) => h("p", {}, h("b", {}, row.path), " ", row.right));
-  return h("div", {}, told.wire.map((section) => panel(section.title, shown(section))),
+  return h("div", {}, told.wire.map((section) => panel(section.title, wire(section))),
     h("p", { class: "dim small" }, "Sizes: ", Object.entries(told.sizes).map(([name, size]) => `${name.replace("_", " ")} ${bytes(size)}; `)));
 }
 

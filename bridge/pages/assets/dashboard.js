@@ -21,6 +21,7 @@ export async function dashboard() {
       h("dd", {}, h("b", {}, route.active || "the app's own host"), route.override ? " (chosen by hand)" : "",
         route.order.filter((name) => name !== route.active).map((name) => ` → ${name}`),
         route.shadow ? h("span", { class: "dim" }, ` shadow: ${route.shadow}`) : null)]))),
+    state.under_way.length ? panel("Under way", callTable(state.under_way, "calls that are not over")) : null,
     plots(series),
     panel("Last calls", state.calls.length ? callTable(state.calls.slice(0, 15), "the last calls")
       : h("p", { class: "empty" }, "No call yet. Point an app at the proxy, or run ./scripts/demo --web.")));

@@ -5,12 +5,13 @@ answer's schema may end up in the system text, and all cache breakpoints togethe
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import dropwhile
 
 from ..changes import late_tools
 from ..context import Context
-from ..fields import one_of, optional, required
+from ..fields import object_of, one_of, optional, required
 from ..json_text import Json
-from ..model import Extra, OutputFormat, Request
+from ..model import CacheMark, Extra, OutputFormat, Request
 from ..notes import TransformError
 from ..prepare import asked_for, without_tools
 from ..profile import matches
@@ -145,6 +146,7 @@ MIN_COMPACT = 50_000  # tokens of a trigger
 SAMPLING_VERSION = "2023-06-01"  # later versions of the API have no sampling fields
 MARK = "cache_control"
 MAX_MARKS = 4  # cache breakpoints in one request
+LONG = "1h"
 
 
 def encode_request(request: Request, ctx: Context) -> Json:
@@ -181,7 +183,8 @@ def encode_request(request: Request, ctx: Context) -> Json:
     }
     if request.cache and ctx.profile.cache_breakpoints:
         fields[MARK] = cache_control(request.cache)
-    _limit_marks(MAX_MARKS - (MARK in fields), tools, system, messages, ctx)
+    marked = _limit_marks(MAX_MARKS - (MARK in fields), tools, system, messages, ctx)
+    _order_marks([*marked, *([fields] if MARK in fields else ())], ctx)
     body = {name: value for name, value in fields.items() if value is not None}
     body = _with_extras(body, request, model, ctx)
     if request.protocol != PROTOCOL:
@@ -321,13 +324,30 @@ def _sampling(request: Request, model: str, thinking: Json, ctx: Context) -> dic
 
 def _limit_marks(
     limit: int, tools: list[Json], system: list[Json], messages: list[Json], ctx: Context
-) -> None:
-    """The last breakpoints count most: a cache hit there covers what comes before."""
+) -> list[dict[str, Json]]:
+    """The last breakpoints count most: a cache hit there covers what comes before.
+
+    What has one in the end.
+    """
     blocks = [block for message in messages for block in message["content"]]
     marked = [holder for holder in _holders([*tools, *system, *blocks]) if MARK in holder]
-    for holder in marked[: max(0, len(marked) - limit)]:
+    many = max(0, len(marked) - limit)
+    for holder in marked[:many]:
         del holder[MARK]
         ctx.notes.add("hint_dropped", MARK, f"more than {MAX_MARKS} cache breakpoints")
+    return marked[many:]
+
+
+def _order_marks(marked: list[dict[str, Json]], ctx: Context) -> None:
+    """What is kept long has to come before what is not, so what comes behind is not kept long."""
+    behind = dropwhile(_is_long, marked)
+    for holder in filter(_is_long, behind):
+        holder[MARK] = cache_control(CacheMark())
+        ctx.notes.add("hint_dropped", MARK, "kept long behind what is not")
+
+
+def _is_long(holder: dict[str, Json]) -> bool:
+    return bool(object_of(holder[MARK]).get("ttl") == LONG)
 
 
 def _holders(blocks: Iterable[Json]) -> Iterator[dict[str, Json]]:

@@ -688,6 +688,18 @@ def test_at_most_four_cache_breakpoints(fields: Any, kept: list[str], noted: int
     assert codes == ["hint_dropped"] * noted
 
 
+def test_what_is_kept_long_comes_first() -> None:
+    """Anthropic refuses a mark of an hour behind one of minutes."""
+    ttls = ("12h", None, "1h")
+    parts = tuple(TextPart(str(n), cache=CacheMark(ttl)) for n, ttl in enumerate(ttls))
+    body, codes = encoded(messages=(Message("user", parts),), cache=CacheMark("1h"))
+    told = [block["cache_control"].get("ttl") for block in body["messages"][0]["content"]]
+    assert told == ["1h", None, None] and "ttl" not in body["cache_control"]
+    assert codes == ["hint_dropped"]
+    body, codes = encoded(messages=(Message("user", parts[:1]),), cache=CacheMark("1h"))
+    assert body["cache_control"]["ttl"] == "1h" and codes == []
+
+
 def test_no_breakpoints_for_a_server_without_a_cache() -> None:
     ctx = context("openai_chat", A, Profile(cache_breakpoints=False))
     body, _ = encoded(ctx, **MARKED, cache=CacheMark())
