@@ -19,6 +19,9 @@ parts come in the order in which they are written:
     [[reason:…]]            reasoning                  [[redacted]]    reasoning that is hidden
     [[thoughts:9x80]]       reasoning of 9 events that name the model, each of 80 characters or more
     [[call:NAME {"a":1}]]   a call; without arguments they are made from the tool's schema
+    [[do:NAME {"a":1}]]     a call that waits until those before are answered, as agents work; none
+                            where the request offers no such tool
+    [[results]]             a text that quotes all results since the question
     [[tools:3x2]]           three rounds of two parallel calls each, then the rest of the answer
     [[refuse:…]]            a refusal                  [[empty]]       nothing at all
     [[length]]              the token limit cuts the last part, also inside a call
@@ -32,7 +35,8 @@ left out when the request switches it off; Messages hides its text under `displa
 Responses shows a summary only if `reasoning.summary` asks for one.
 
 It also judges: a request that breaks a hard rule of its vendor gets that vendor's 400, also one
-that returns opaque reasoning which the simulator did not make.
+that returns opaque reasoning which the simulator did not make. Complaints are these refusals, and
+conversations whose later requests do not begin as the earlier ones did.
 
 Control, from loopback only (methods of `Simulator` do the same):
 
@@ -40,7 +44,7 @@ Control, from loopback only (methods of `Simulator` do the same):
     DELETE /_sim/faults     ?upstream=a
     POST   /_sim/upstreams  {"upstream": "a", and any of `dialect.Rules`, "burst"}
     GET    /_sim/requests   ?upstream=a            DELETE /_sim/requests
-    GET    /_sim/state
+    GET    /_sim/complaints ?upstream=a            GET    /_sim/state
 
 A fault is `{"kind": ...}` with the keys in `faults.KINDS`, or a list of them that act together;
 `count: null` means until cleared; no upstream means whichever is asked next. `match` limits it by

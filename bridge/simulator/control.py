@@ -4,6 +4,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
+from .complaints import complaints
 from .dialect import Frame, dumps
 from .faults import BadFault
 from .respond import Reply
@@ -49,6 +50,8 @@ def _act(request: HttpRequest, upstreams: Upstreams) -> Json:
             return [recorded.as_json() for recorded in upstreams.requests(name)]
         case "DELETE", "/_sim/requests":
             upstreams.forget_requests()
+        case "GET", "/_sim/complaints":
+            return complaints(upstreams.requests(name))
         case "GET", "/_sim/state":
             return upstreams.state()
         case _:

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 Json = Any
 NAMES = (
-    "text words json echo reason thoughts redacted call tools refuse empty length stop finish "
-    "usage burst"
+    "text words json echo reason thoughts redacted call do results tools refuse empty length stop "
+    "finish usage burst"
 )
 DIRECTIVE = re.compile(rf"\[\[({NAMES.replace(' ', '|')})(?=[:\]])")
 
@@ -58,6 +58,7 @@ class Seen:
     user_text: str = ""  # the text being answered
     calls: int = 0  # made since then
     results: tuple[str, ...] = ()  # come in since the last call
+    all_results: tuple[str, ...] = ()  # come in since the text that is being answered
     continued: bool = False  # there is an assistant turn in the history
     echo: Json = None  # counts of the whole request, for [[echo]]
 
@@ -71,6 +72,7 @@ def observe(turns: list[Turn], settings: Settings) -> Seen:
         user_text=turns[start].text if turns else "",
         calls=sum(len(turn.calls) for turn in later),
         results=tuple(r for turn in turns[last_call + 1 :] for r in turn.results),
+        all_results=tuple(r for turn in later for r in turn.results),
         continued=last_call >= 0,
         echo=_echo(turns, settings),
     )

@@ -112,7 +112,7 @@ def read_directives(text: str) -> Directives:
 
 def _end(text: str, start: int, name: str) -> int:
     """Where the directive's `]]` begins. JSON arguments may hold brackets themselves."""
-    if name in ("call", "json") and (brace := BEFORE_JSON.match(text, start)):
+    if name in ("call", "do", "json") and (brace := BEFORE_JSON.match(text, start)):
         try:
             _, end = json.JSONDecoder().raw_decode(text, brace.end())
         except ValueError:
@@ -152,11 +152,14 @@ def _parts(directives: Directives, seen: Seen) -> list[Part]:
     rounds = directives.last("tools")
     if rounds is not None and (calls := _round(rounds, seen)):
         return [*thoughts, *calls]
+    if (step := _step(directives, seen)) is not None:
+        return [*thoughts, step]
     if "call" in directives and seen.calls:
-        return [_quote(seen)]
+        return [_quote(seen.results)]
     if "empty" in directives or len(explicit) > len(thoughts):
         return explicit
-    return [*thoughts, *_default(directives, seen, rounds is None)]
+    may_call = rounds is None and "do" not in directives
+    return [*thoughts, *_default(directives, seen, may_call)]
 
 
 def _default(directives: Directives, seen: Seen, may_call: bool) -> list[Part]:
@@ -166,7 +169,7 @@ def _default(directives: Directives, seen: Seen, may_call: bool) -> list[Part]:
     if may_call and tools and (forced or not seen.results):
         return [_call(tools[0], seen.calls + 1)]
     if seen.results:
-        return [_quote(seen)]
+        return [_quote(seen.results)]
     if settings.schema is not None:
         value = example(settings.schema) if settings.schema else {"answer": "value 1"}
         return [Text(words(_json(value)))]
@@ -202,9 +205,17 @@ def _call(tool: Tool, number: int) -> Call:
     return Call(tool.name, arguments, False, tool.namespace)
 
 
-def _quote(seen: Seen) -> Text:
-    shown = "; ".join(result[:2000] for result in seen.results)
+def _quote(results: tuple[str, ...]) -> Text:
+    shown = "; ".join(result[:2000] for result in results)
     return Text(words(f"The tools answered: {shown}"))
+
+
+def _step(directives: Directives, seen: Seen) -> Call | None:
+    """The next of the calls that are made one after the other; of what is not offered, none is."""
+    offered = {tool.name for tool in callable_tools(seen)}
+    asked = [argument for name, argument in directives.found if name == "do"]
+    steps = [argument for argument in asked if argument.partition(" ")[0] in offered]
+    return _named_call(steps[seen.calls], seen) if seen.calls < len(steps) else None
 
 
 def _explicit(directives: Directives, seen: Seen) -> list[Part]:
@@ -221,6 +232,8 @@ def _explicit(directives: Directives, seen: Seen) -> list[Part]:
                 parts.append(Text(words(_json(seen.echo))))
             case "refuse":
                 parts.append(Refusal(words(argument or "I cannot help with that.")))
+            case "results":
+                parts.append(_quote(seen.all_results))
             case "call":
                 parts.append(_named_call(argument, seen))
             case "reason" if seen.settings.reasoning:
@@ -239,7 +252,15 @@ def _named_call(argument: str, seen: Seen) -> Call:
     tool = next((tool for tool in seen.settings.tools if tool.name == name), Tool(name, {}))
     if not arguments:
         return _call(tool, seen.calls + 1)
-    return Call(name, arguments, tool.custom, tool.namespace)
+    return Call(name, _fitting(arguments, tool), tool.custom, tool.namespace)
+
+
+def _fitting(arguments: str, tool: Tool) -> str:
+    """A free text for a function that takes just one is its argument."""
+    required = (tool.schema or {}).get("required")
+    if tool.custom or arguments[:1] in ("{", "[") or not required:
+        return arguments
+    return _json({required[0]: arguments})
 
 
 def _cut(parts: tuple[Part, ...]) -> tuple[Part, ...]:

@@ -66,6 +66,7 @@ class Exchange:
     body: Json = None  # and parsed, None if it is no JSON
     problem: Rejected | None = None  # why there is no body
     number: int = 0  # of arrival
+    refusal: str | None = None  # which rule it breaks
     seed: str = field(default="")
 
     @property
@@ -136,6 +137,7 @@ def respond(exchange: Exchange, rules: Rules, faults: list[Fault]) -> Reply:
     try:
         return _faulted(exchange, faults) or _answer(exchange, rules, faults)
     except Rejected as problem:
+        exchange.refusal = problem.message
         return _error_reply(exchange, problem)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from . import control
+from .complaints import complaints
 from .delivery import Close, Hold, Pause, Step, steps
 from .dialect import Rules
 from .http2 import Session, Stream
@@ -100,6 +101,10 @@ class Simulator:
     def forget_requests(self) -> None:
         self._upstreams.forget_requests()
 
+    def complaints(self, upstream: str | None = None) -> list[str]:
+        """What is wrong with the requests: rules that they break, and histories that changed."""
+        return complaints(self._upstreams.requests(upstream))
+
     def state(self) -> Json:
         return self._upstreams.state()
 
@@ -150,7 +155,10 @@ class Simulator:
         upstream = self._admit(exchange)
         peer.connection.upstream = upstream.name
         faults = self._upstreams.take(upstream, _facts(exchange))
-        written = steps(respond(exchange, upstream.rules, faults), faults, request, upstream.burst)
+        reply = respond(exchange, upstream.rules, faults)
+        if exchange.refusal is not None:
+            self._upstreams.refused(exchange.number, exchange.refusal)
+        written = steps(reply, faults, request, upstream.burst)
         await self._answer(peer, upstream, written)
 
     async def _answer(

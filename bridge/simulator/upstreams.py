@@ -36,6 +36,7 @@ class Recorded:
     headers: Headers
     raw: bytes
     operation: str | None
+    refusal: str | None = None  # which rule of the vendor it breaks
 
     @property
     def body(self) -> Json:
@@ -62,6 +63,7 @@ class Recorded:
             "headers": [list(pair) for pair in self.headers],
             "body": self.body,
             "unknown": self.unknown,
+            "refusal": self.refusal,
         }
 
 
@@ -132,6 +134,12 @@ class Upstreams:
                 self._recorded_bytes -= len(self._records.popleft().raw)
             self._changed.notify_all()
             return self._arrivals
+
+    def refused(self, number: int, rule: str) -> None:
+        with self._changed:
+            for place, record in enumerate(self._records):
+                if record.number == number:
+                    self._records[place] = replace(record, refusal=rule)
 
     def take(self, upstream: Upstream, facts: Facts) -> list[Fault]:
         with self._changed:

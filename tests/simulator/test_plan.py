@@ -113,6 +113,33 @@ def test_a_call_directive_is_followed_once() -> None:
     assert isinstance(make_plan(observe(turns, Settings("m")), 1).parts[0], Text)
 
 
+def agent(calls: int, **settings: Any) -> Any:
+    """The plan of an agent whose calls so far have been answered."""
+    text = '[[do:g {"a":[[1]]}]][[do:f a b]][[do:nobody {}]][[results]]'
+    turns = [Turn("user", text)]
+    for number in range(calls):
+        turns += [Turn("assistant", calls=["f"]), Turn("tool", results=[f"answer {number}"])]
+    return make_plan(observe(turns, Settings("m", **settings)), 100)
+
+
+G, FREE = Tool("g", {}), Tool("f", None, custom=True)
+STEPS = [
+    pytest.param(0, (F, G), Call("g", '{"a":[[1]]}'), id="the first"),
+    pytest.param(1, (F, G), Call("f", '{"a":"a b"}'), id="a text in a function's argument"),
+    pytest.param(1, (FREE, G), Call("f", "a b", custom=True), id="a text as it is"),
+    pytest.param(0, (F,), Call("f", '{"a":"a b"}'), id="what is not offered is left out"),
+    pytest.param(1, (F,), "The tools answered: answer 0", id="and what was done is told"),
+    pytest.param(2, (F, G), "The tools answered: answer 0; answer 1", id="all of it"),
+    pytest.param(0, (), "The tools answered: ", id="no tools"),
+]
+
+
+@pytest.mark.parametrize("calls, tools, expected", STEPS)
+def test_an_agent_makes_one_call_after_the_other(calls: int, tools: Any, expected: Any) -> None:
+    parts = agent(calls, tools=tools).parts
+    assert [part.text if isinstance(part, Text) else part for part in parts] == [expected]
+
+
 def test_a_later_question_is_what_is_answered() -> None:
     turns = [Turn("user", "[[tools:9]]"), Turn("assistant", "done"), Turn("user", "[[text:new]]")]
     made = make_plan(observe(turns, Settings("m", tools=(F,))), 2000)

@@ -11,7 +11,7 @@ from typing import Any
 from .. import seals
 from ..dialect import Answer, Frame, Kind, Stamp, dumps, named
 from ..plan import Call, Part, Reasoning, Refusal, Text
-from .request import blocks
+from .request import bare, blocks
 
 Json = Any
 
@@ -204,17 +204,11 @@ def prefix(body: Json, end: int | None) -> bytes:
     cache markers and the freedom of spelling a text as string or block."""
     merged: list[Json] = []
     for message in body["messages"][:end]:
-        content = [_bare(b) for b in blocks(message["content"]) if "thinking" not in b["type"]]
+        content = [bare(b) for b in blocks(message["content"]) if "thinking" not in b["type"]]
         if merged and merged[-1][0] == message["role"]:
             merged[-1][1].extend(content)
         else:
             merged.append((message["role"], content))
-    tools = sorted(map(dumps, map(_bare, body.get("tools") or [])))
-    system = [_bare(block) for block in blocks(body.get("system"))]
+    tools = sorted(map(dumps, map(bare, body.get("tools") or [])))
+    system = [bare(block) for block in blocks(body.get("system"))]
     return dumps([system, [tool.decode() for tool in tools], merged])
-
-
-def _bare(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {key: _bare(value[key]) for key in sorted(value) if key != "cache_control"}
-    return [_bare(item) for item in value] if isinstance(value, list) else value

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..conversation import Seen, Settings, Tool, Turn, observe
+from ..dialect import dumps
 
 Json = Any
 
@@ -31,6 +32,28 @@ def added_tools(messages: list[Json]) -> list[Json]:
     changes = [block.get("tool") for block in told if block["type"] == "tool_addition"]
     defined = [tool.get("definition") for tool in changes if isinstance(tool, dict)]
     return [tool for tool in defined if isinstance(tool, dict)]
+
+
+def history(body: Json) -> tuple[str, list[bytes]]:
+    """The first words of the user, and what the cache goes by, piece by piece."""
+    pieces = [bare(body.get("tools") or []), bare(_system(body))]
+    told = [message for message in body["messages"] if message["role"] == "user"]
+    for message in body["messages"]:
+        pieces += [[message["role"], bare(block)] for block in blocks(message["content"])]
+    return text_of(told[0]["content"]) if told else "", [dumps(piece) for piece in pieces]
+
+
+def _system(body: Json) -> list[Json]:
+    """Without the line that Claude Code puts in front, another one for each request."""
+    told = blocks(body.get("system"))
+    return [b for b in told if not b.get("text", "").startswith("x-anthropic-billing-header")]
+
+
+def bare(value: Json) -> Json:
+    """Without marks for the cache, and in an order of its own."""
+    if isinstance(value, dict):
+        return {key: bare(value[key]) for key in sorted(value) if key != "cache_control"}
+    return [bare(item) for item in value] if isinstance(value, list) else value
 
 
 def text_of(content: Json) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..conversation import Seen, Settings, Tool, Turn, observe
+from ..dialect import dumps
 
 Json = Any
 
@@ -27,6 +28,14 @@ def parts(content: Json) -> list[Json]:
 
 def text_of(content: Json) -> str:
     return "\n".join(part["text"] for part in parts(content) if part["type"] == "text")
+
+
+def history(body: Json) -> tuple[str, list[bytes]]:
+    """The first words of the user, and what the cache goes by, piece by piece."""
+    told = [message for message in body["messages"] if message["role"] == "user"]
+    spoken = [{**m, "content": parts(m.get("content"))} for m in body["messages"]]
+    pieces = [body.get("tools") or [], *spoken]
+    return text_of(told[0].get("content")) if told else "", [dumps(piece) for piece in pieces]
 
 
 def _result(turns: list[Turn], message: Json) -> None:

@@ -8,5 +8,6 @@ from .errors import error_body as error_body
 from .errors import error_frames as error_frames
 from .errors import failure as failure
 from .errors import headers as headers
+from .request import history as history
 from .request import read as read
 from .rules import check as check

@@ -6,6 +6,7 @@ Hard part: a turn of the assistant is several items here; neighbours are gathere
 from typing import Any
 
 from ..conversation import Seen, Settings, Tool, Turn, observe
+from ..dialect import dumps
 
 Json = Any
 
@@ -32,6 +33,22 @@ def read(body: Json) -> Seen:
             case "additional_tools":
                 tools += item.get("tools") or []
     return observe(turns, _settings(body, "\n".join(filter(None, system)), tools))
+
+
+def history(body: Json) -> tuple[str, list[bytes]]:
+    """The first words of the user, and what the cache goes by, piece by piece."""
+    given = items(body)
+    told = [item for item in given if kind_of(item) == "message" and item["role"] == "user"]
+    pieces = [body.get("tools") or [], body.get("instructions") or "", *map(_spelled, given)]
+    return text_of(told[0]["content"]) if told else "", [dumps(piece) for piece in pieces]
+
+
+def _spelled(item: Json) -> Json:
+    """A text is a list of one part."""
+    if kind_of(item) != "message" or not isinstance(item["content"], str):
+        return item
+    kind = "output_text" if item["role"] == "assistant" else "input_text"
+    return {**item, "content": [{"type": kind, "text": item["content"]}]}
 
 
 def items(body: Json) -> list[Json]:
