@@ -4,6 +4,7 @@ Hooks only: each looks whether the flow is an LLM call, asks the exchange kept f
 """
 
 import sys
+from http import HTTPStatus
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -107,8 +108,17 @@ class Bridge:
         intercept = self.runtime and self.runtime.config.intercept
         if not intercept or not intercept.only or data.client_hello.sni == web.HOST:
             return
-        if flows.is_tunnelled(data, intercept.covers):
+        if self.runtime and flows.is_tunnelled(data, intercept.covers):
             data.ignore_connection = True
+            self.runtime.doctor.left_alone(data)
+
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        if self.runtime:
+            self.runtime.doctor.tls_failed(data)
+
+    def tls_established_client(self, data: tls.TlsData) -> None:
+        if self.runtime:
+            self.runtime.doctor.tls_established(data)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self._is_ours(flow):
@@ -128,8 +138,10 @@ class Bridge:
             return
         protocol = self._protocol_of(flow)
         if protocol is None:
+            self.runtime.doctor.passed(flow)
             await self._beside(flow, self.runtime)
             return
+        self.runtime.doctor.called(flow)
         call = flows.call_of(flow, protocol)
         self.origins.keep(flow, call)
         fault = self.injections.take(flow)
@@ -168,6 +180,8 @@ class Bridge:
             case Reply() as reply:
                 flow.response = flows.response(reply, flow)
                 flow.comment = f"{side.kind}: answered by the bridge"
+                if reply.status == HTTPStatus.UPGRADE_REQUIRED:
+                    runtime.doctor.refused_upgrade(flow)
             case Exchange() as exchange:
                 await self._start(flow, exchange)
             case Aside() as aside:

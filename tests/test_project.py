@@ -40,6 +40,7 @@ LIBRARIES: dict[str, set[str]] = {
     "msgspec": {"hub"},
     # these come with mitmproxy
     "brotli": {"mitm"},
+    "certifi": {"mitm"},
     "tornado": {"mitm"},
     "h2": {"simulator"},
 }
@@ -50,7 +51,7 @@ PURE = {"face", "hub", "views", *PROTOCOLS}
 PURE_MODULES = tuple(
     f"bridge.{name}"
     for name in """
-        routing preference health circuit outcomes repairs mask history injection
+        routing preference health circuit outcomes repairs mask history injection doctor observed
     """.split()
 )
 IMPURE = """

@@ -18,6 +18,7 @@ from ..aside import Aside, Desk, refused
 from ..call import Call
 from ..capture import Known
 from ..config import Config, ConfigError, load
+from ..doctor import calls_finding, found, mistakes, warnings, worst_first
 from ..endpoints import Side
 from ..exchange import Exchange
 from ..health import Outcome
@@ -38,6 +39,7 @@ from ..transform.headers import CREDENTIALS
 from ..trial import trial
 from ..upstream import Upstream
 from ..watched import Watched
+from .doctor import Doctor
 from .news import News
 from .probe import probe
 from .redact import masked
@@ -65,6 +67,8 @@ class Runtime:
         self.store = _store(self.config, None)
         self.history = _history(self.config, None)
         self.news = News()
+        self.doctor = Doctor(lambda: self.config, self.news.tell, clock)
+        self._mistakes: tuple[str, ...] = ()  # of a file that was not taken
         self._under_way: dict[str, Trace] = {}  # by the id of the call
         self._repairs = Repairs()
         self._losses = LossLog()
@@ -77,6 +81,7 @@ class Runtime:
 
     def stop(self) -> None:
         self._timers.stop()
+        self.doctor.stop()
 
     def open(self, call: Call, now: float, *, resends: bool) -> Exchange | Watched:
         """`resends`: whoever drives it can try one upstream after the other."""
@@ -251,6 +256,28 @@ class Runtime:
         for line in self._losses.lines(trace, clock()):
             logger.info("bridge: %s", line)
 
+    # --- how it all is
+
+    async def examine(self, age: float, patience: float) -> None:
+        await self.doctor.examine(age, patience)
+
+    def findings(self) -> list[dict[str, Any]]:
+        """The worst first."""
+        config = self.config
+        counted = {"upstreams": len(config.upstreams), "routes": len(config.routes)}
+        read = found("config_ok", file=self._path.name, **counted)
+        found_all = [*(mistakes(self._mistakes) or [read]), *warnings(config.warnings)]
+        found_all += self.doctor.findings()
+        if config.history is not None:
+            found_all.append(calls_finding(self._last_call(), clock()))
+        return [finding.as_dict() for finding in worst_first(found_all)]
+
+    def _last_call(self) -> float | None:
+        """When the last one began, as far as that is kept."""
+        started = [call["started"] for call in self.history.calls(1)]
+        started += [trace.started for trace in self._under_way.values()]
+        return max(started, default=None)
+
     # --- by hand
 
     def status(self) -> dict[str, Any]:
@@ -300,12 +327,14 @@ class Runtime:
         try:
             config = load(self._path, os.environ)
         except ConfigError as error:
+            self._mistakes = error.mistakes
+            self.news.tell()
             # No error level: mitmproxy takes errors at its start for a reason to exit.
             logger.warning("%s\nbridge: the old configuration stays in force", error)
             return
         router = Router(config)
         router.carry_over(self.router, clock())
-        self.config, self.router = config, router
+        self.config, self.router, self._mistakes = config, router, ()
         self.ledger = _ledger(config, self.ledger)
         self.store = _store(config, self.store)
         self.history = _history(config, self.history)

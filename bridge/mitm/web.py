@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from mitmproxy import ctx, http
 
-from ..pages.respond import HEADERS, JSON, Asked, Page, Source, respond
+from ..pages.respond import HEADERS, JSON, Asked, Page, Source, examines, number, respond
 from ..transform.json_text import dumps
 from .news import News
 
@@ -24,6 +24,7 @@ HOST = "bridge.local"
 NAMED = HOST.encode()
 PATH = "/bridge/"
 SETTING = "llm_bridge"  # where mitmweb has the site that is served
+PATIENCE = 12  # seconds that upstreams are waited for
 AFTERWARDS = 2.0  # seconds behind an answer
 # Columns of mitmweb's list, where nobody has said which.
 USUAL = ["tls", "icon", "path", "method", "status", "size", "time"]
@@ -34,6 +35,8 @@ class Shown(Source, Interface):
     """What the pages show, and what tells them that it has changed."""
 
     news: News
+
+    async def examine(self, age: float, patience: float) -> None: ...
 
 
 class Site:
@@ -50,6 +53,9 @@ class Site:
             version = asked.query.get("version", "")
             known = int(version) if version.isdecimal() and len(version) < 15 else -1
             return Page(200, JSON, dumps({"version": await source.news.since(known)}))
+        if examines(asked):
+            age = number(asked.query, "age", 0, 3_600, least=0)
+            await source.examine(age, number(asked.query, "wait", PATIENCE, PATIENCE))
         page = respond(asked, source, self._clock())
         return page if isinstance(page, Page) else await asyncio.to_thread(page)
 
@@ -82,6 +88,8 @@ class Site:
         page = await self.answer(asked)
         told = [(name.encode(), value.encode()) for name, value in HEADERS]
         told.append((b"content-type", page.type.encode()))
+        if page.location:
+            told.append((b"location", page.location.encode()))
         content = b"" if request.method == "HEAD" else page.body
         flow.response = http.Response.make(page.status, content, http.Headers(told))
 

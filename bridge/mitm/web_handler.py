@@ -38,4 +38,6 @@ class Handler(RequestHandler):
         for name, value in HEADERS:
             self.set_header(name, value)
         self.set_header("content-type", page.type)
+        if page.location:
+            self.set_header("location", page.location)
         self.write(page.body)

@@ -56,6 +56,7 @@ class Page:
     status: int
     type: str
     body: bytes
+    location: str = ""  # where it is instead
 
 
 class Source(Interface):
@@ -69,6 +70,7 @@ class Source(Interface):
     def use(self, upstream: str | None) -> list[Any]: ...
     def reset(self, upstream: str | None) -> list[Any]: ...
     def check(self) -> list[str]: ...
+    def findings(self) -> list[dict[str, Any]]: ...
 
 
 def respond(asked: Asked, source: Source, now: float) -> Page | Callable[[], Page]:
@@ -78,7 +80,7 @@ def respond(asked: Asked, source: Source, now: float) -> Page | Callable[[], Pag
     another thread: it has all that it needs.
     """
     head, _, rest = asked.path.partition("/")
-    if head == "api" and asked.headers.get("sec-fetch-site", "none") not in OWN:
+    if head == "api" and not _is_own(asked):
         return _json({"error": "these pages answer to themselves alone"}, 403)
     if asked.method in ("GET", "HEAD"):
         if asked.path in ASSETS:
@@ -94,6 +96,15 @@ def respond(asked: Asked, source: Source, now: float) -> Page | Callable[[], Pag
     return _missing(asked)
 
 
+def _is_own(asked: Asked) -> bool:
+    return asked.headers.get("sec-fetch-site", "none") in OWN
+
+
+def examines(asked: Asked) -> bool:
+    """Whether upstreams are to be asked before it is answered."""
+    return (asked.method, asked.path) == ("GET", "api/doctor") and _is_own(asked)
+
+
 def _missing(asked: Asked) -> Page:
     return _json({"error": f"there is no {asked.method} /{asked.path}"}, 404)
 
@@ -102,14 +113,16 @@ def _read(path: str, query: Mapping[str, str], source: Source, now: float) -> Js
     """None: nothing is there."""
     name, _, key = path.partition("/")
     history = source.history
-    limit = _number(query, "limit", 200, MOST)
+    limit = number(query, "limit", 200, MOST)
     match name:
         case "state":
             calls = {"calls": history.calls(50), "under_way": source.under_way(50)}
             return {"now": now, **status(source.status(), history), **calls}
+        case "doctor":
+            return {"now": now, "findings": source.findings()}
         case "series":
-            seconds = _number(query, "seconds", 3_600, 24 * 3_600)
-            return history.series(now, seconds, _number(query, "buckets", 60, 500))
+            seconds = number(query, "seconds", 3_600, 24 * 3_600)
+            return history.series(now, seconds, number(query, "buckets", 60, 500))
         case "calls":
             return history.calls(limit, query.get("conversation"))
         case "conversations":
@@ -130,9 +143,9 @@ def _call(call_id: str, asked: Asked, source: Source) -> Page | Callable[[], Pag
     return lambda: _json(call_page(call_id, record, parts, cost))
 
 
-def _number(query: Mapping[str, str], name: str, usual: int, most: int) -> int:
+def number(query: Mapping[str, str], name: str, usual: int, most: int, least: int = 1) -> int:
     value = query.get(name, "")
-    return min(max(1, int(value)), most) if value.isdecimal() and len(value) < 10 else usual
+    return min(max(least, int(value)), most) if value.isdecimal() and len(value) < 10 else usual
 
 
 def _act(asked: Asked, source: Source) -> Page:
@@ -167,7 +180,8 @@ PLAIN: dict[str, Callable[[Source, float], Page]] = {
 def _assets() -> dict[str, Page]:
     """By their paths; the first page has none."""
     files = {file.name: Page(200, TYPES[file.suffix], file.read_bytes()) for file in HERE.iterdir()}
-    return {**files, "": files["index.html"]}
+    doctor = Page(302, TYPES[".html"], b"", location="./#/doctor")
+    return {**files, "": files["index.html"], "doctor": doctor}
 
 
 ASSETS = _assets()

@@ -49,10 +49,21 @@ def direct(had: Mapping[str, str], hosts: Iterable[str]) -> dict[str, str]:
     """NO_PROXY in both spellings, without what is in the way of `hosts`; {} if there was none."""
     if not any(name in had for name in NO_PROXY):
         return {}
-    hosts = [host.lower() for host in hosts]
-    entries = ",".join(had.get(name, "") for name in NO_PROXY).replace(" ", ",").split(",")
-    kept = [entry for entry in entries if entry and not any(_covers(entry, h) for h in hosts)]
+    left_out = around(had, hosts)
+    kept = [entry for entry in _entries(had) if entry not in left_out]
     return dict.fromkeys(NO_PROXY, ",".join(dict.fromkeys(kept)))
+
+
+def around(had: Mapping[str, str], hosts: Iterable[str]) -> dict[str, list[str]]:
+    """Entries of NO_PROXY, and to which of `hosts` each leads without the proxy."""
+    hosts = [host.lower() for host in hosts]
+    found = {entry: [h for h in hosts if _covers(entry, h)] for entry in _entries(had)}
+    return {entry: covered for entry, covered in found.items() if covered}
+
+
+def _entries(had: Mapping[str, str]) -> list[str]:
+    values = ",".join(had.get(name, "") for name in NO_PROXY)
+    return list(filter(None, values.replace(" ", ",").split(",")))
 
 
 def _covers(entry: str, host: str) -> bool:

@@ -15,8 +15,8 @@ def upstream(url: str, protocol: str = "openai_chat", **keys: str) -> Upstream:
     return parse(text, "c", {}).upstreams["a"]
 
 
-def check(target: Upstream, path: str = "/v1/models") -> Probe:
-    return asyncio.run(probe(target, HealthCheck(timeout=0.5, path=path)))
+def check(target: Upstream, path: str = "/v1/models", timeout: float = 5) -> Probe:
+    return asyncio.run(probe(target, HealthCheck(timeout=timeout, path=path)))
 
 
 def test_a_probe_brings_the_upstreams_own_key_and_version() -> None:
@@ -51,7 +51,7 @@ def test_no_answer_is_a_connection_that_failed(kind: str) -> None:
 
 def _fail(sim: Simulator, kind: str) -> None:
     sim.fault("a", {"kind": kind})
-    result = check(upstream(sim.base("a")))
+    result = check(upstream(sim.base("a")), timeout=0.5)
     assert isinstance(result, ConnectionFailed) and result.reason
 
 

@@ -35,6 +35,12 @@ class Bridge:
     def check(self) -> list[str]:
         return ["a"]
 
+    async def examine(self, age: float, patience: float) -> None:
+        self.examined = (age, patience)
+
+    def findings(self) -> list[dict[str, Any]]:
+        return [{"code": "no_calls"}]
+
 
 def flow(method: str = "GET", path: str = "/", host: str = "bridge.local", **headers: str) -> Any:
     request = tutils.treq(method=method.encode(), path=path.encode(), host=host, content=b"{}")
@@ -68,6 +74,34 @@ def test_a_query_and_a_body_arrive() -> None:
     told = answered(flow("POST", "/api/check", x_bridge="1"))
     assert json.loads(told.content) == {"done": ["a"]}
     assert answered(flow("POST", "/api/check")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path, examined",
+    [
+        pytest.param("/api/doctor", (0, 12), id="anew, and waited for"),
+        pytest.param("/api/doctor?age=60&wait=1", (60, 1), id="as a page that is open asks"),
+        pytest.param("/api/doctor?age=x&wait=900", (0, 12), id="never longer"),
+    ],
+)
+def test_upstreams_are_asked_before_findings_are_told(
+    path: str, examined: tuple[float, float]
+) -> None:
+    bridge = Bridge()
+    told = json.loads(answered(flow(path=path), bridge).content)
+    assert told == {"now": 5.0, "findings": [{"code": "no_calls"}]}
+    assert bridge.examined == examined
+
+
+def test_another_sites_question_reaches_nobody() -> None:
+    bridge = Bridge()
+    asked = flow(path="/api/doctor", sec_fetch_site="cross-site")
+    assert answered(asked, bridge).status_code == 403 and not hasattr(bridge, "examined")
+
+
+def test_the_doctor_has_a_path_of_its_own() -> None:
+    response = answered(flow(path="/doctor"))
+    assert (response.status_code, response.headers["location"]) == (302, "./#/doctor")
 
 
 def test_a_head_has_no_body() -> None:

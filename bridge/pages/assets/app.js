@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import { dashboard } from "./dashboard.js";
 import { calls, conversation, conversations } from "./conversations.js";
 import { call } from "./call.js";
+import { doctor } from "./doctor.js";
 
 const main = document.getElementById("main");
 const live = document.getElementById("live");
@@ -33,6 +34,7 @@ const PAGES = [
   [/^conversations$/, conversations],
   [/^conversation\/(.+)$/, conversation],
   [/^call\/([^/]+)(?:\/(\w+))?$/, call],
+  [/^doctor$/, doctor],
 ];
 
 let shown = "";
