@@ -14,7 +14,7 @@ from mitmproxy import connection, ctx, exceptions, http, tls  # noqa: E402
 from mitmproxy.addonmanager import Loader  # noqa: E402
 from mitmproxy.proxy.layer import NextLayer  # noqa: E402
 
-from bridge.aside import Aside  # noqa: E402
+from bridge.aside import NO_SOCKET, Aside  # noqa: E402
 from bridge.config import ConfigError  # noqa: E402
 from bridge.exchange import Exchange  # noqa: E402
 from bridge.mitm import flows, redact, versions, views, web  # noqa: E402
@@ -25,6 +25,7 @@ from bridge.mitm.origin import Origins  # noqa: E402
 from bridge.mitm.replay import Replays  # noqa: E402
 from bridge.mitm.runtime import Runtime, clock, installation_key  # noqa: E402
 from bridge.mitm.shadows import Shadows  # noqa: E402
+from bridge.mitm.sockets import Sockets  # noqa: E402
 from bridge.outgoing import Outgoing  # noqa: E402
 from bridge.steps import Done, Driven, Reply  # noqa: E402
 from bridge.transform import Protocol  # noqa: E402
@@ -40,7 +41,12 @@ class Bridge:
         self.watched: dict[str, Watched] = {}
         self.started = False
         make = versions.resending()
-        self.resending = make(self._is_ours, self._driven, self._hides, clock) if make else None
+        self.sockets = Sockets(lambda: self.runtime, clock)
+        self.resending = (
+            make(self._is_ours, self._driven, self._hides, clock, self.sockets.served)
+            if make
+            else None
+        )
         self.injections = Injections(clock, drives=bool(make))
         self.origins = Origins()
         self.replays = Replays(self.exchanges.get, clock)
@@ -174,6 +180,8 @@ class Bridge:
             return
         call = flows.call_of(flow, side.dialect)
         opened = runtime.beside(side, call, clock(), resends=bool(self.resending))
+        if side.kind == "socket" and not isinstance(opened, Exchange | Aside):
+            self.sockets.asked(flow, call, opened)
         # Of a call that is made another one, such as one for a summary, that one is told.
         self.origins.keep(flow, opened.call if isinstance(opened, Exchange) else call)
         match opened:
@@ -237,7 +245,15 @@ class Bridge:
             self._tell_losses(exchange)
         elif aside := self.asides.pop(flow.id, None):
             flows.end_aside(flow, aside, clock())
+        elif self.sockets.answered(flow):
+            flow.response = flows.response(NO_SOCKET, flow)
         self._told(flow)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        self.sockets.message(flow)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        self.sockets.ended(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.asides.pop(flow.id, None)

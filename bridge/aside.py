@@ -17,6 +17,7 @@ from .endpoints import Side
 from .estimate import estimate_tokens
 from .outgoing import Outgoing, outgoing
 from .routing import Choice, Router, Target
+from .settings import Sockets
 from .steps import WAIT, Done, Reply, Step
 from .store import Store
 from .transform import Error, Protocol, TransformError, Translator, encode_refusal
@@ -25,6 +26,7 @@ from .transform.headers import Headers
 from .transform.json_text import Json, dumps, loads
 from .transform.model import Native
 from .upstream import Upstream
+from .websocket import accept, upgrade
 
 JSON: Headers = [("content-type", "application/json")]
 # Routes are made for calls; the endpoints beside them go where a call of their dialect would.
@@ -91,12 +93,15 @@ class Summary:
 
 @dataclass(frozen=True)
 class Desk:
-    """What answers are made from. `patience`: seconds that an upstream may take."""
+    """What answers are made from. `patience`: seconds that an upstream may take. `sockets`: what
+    becomes of WebSockets; `serves`: whoever drives it can answer on one."""
 
     router: Router
     store: Store | None
     key: bytes
     patience: float
+    sockets: Sockets = "auto"
+    serves: bool = False
 
     def choice(self, side: Side, call: Call, now: float) -> Choice | None:
         """The route that calls of this dialect take; None where they go to the app's own host."""
@@ -106,11 +111,12 @@ class Desk:
             if choice is not None:
                 first = choice.upstreams[0]
                 own = call.addresses(first) and first.protocol in _protocols(side)
-                own = own and side.kind != "socket"  # in which no call could be seen
-                return None if own else choice
+                return None if own and side.kind != "socket" else choice
         return None
 
-    def answer(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+    def answer(
+        self, side: Side, call: Call, choice: Choice, now: float
+    ) -> Reply | Aside | Outgoing | None:
         """None: the app's own host is to answer."""
         try:
             return ANSWERS[side.kind](self, side, call, choice, now)
@@ -217,8 +223,15 @@ class Desk:
             return None
         return refused(side, endpoints.unknown(side))
 
-    def socket(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
-        return refused(side, endpoints.NO_SOCKET)
+    def socket(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Outgoing:
+        upstream = choice.upstreams[0]
+        if self.sockets == "serve" and self.serves and (accepted := accept(call.named)):
+            return Reply(101, accepted)
+        speaks = upstream.protocol == side.dialect and upstream.profile.websocket
+        if self.sockets == "auto" and speaks:
+            sent = outgoing(call, Target(upstream), PATHS[side.dialect], b"")
+            return replace(sent, headers=[*sent.headers, *upgrade(call.headers)])
+        return NO_SOCKET
 
     # --- compaction
 
@@ -273,7 +286,10 @@ def refused(side: Side, error: Error | TransformError) -> Reply:
     return Reply(status, JSON, body)
 
 
-type _Answer = Callable[[Desk, Side, Call, Choice, float], Reply | Aside | None]
+# Apps go on with HTTP then.
+NO_SOCKET = refused(Side("socket", "openai_responses"), endpoints.NO_SOCKET)
+
+type _Answer = Callable[[Desk, Side, Call, Choice, float], Reply | Aside | Outgoing | None]
 
 ANSWERS: dict[str, _Answer] = {
     "models": Desk.models,

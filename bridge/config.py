@@ -44,6 +44,7 @@ from .settings import (
     Match,
     Route,
     Shadow,
+    Sockets,
     Trait,
 )
 from .transform.families import resolve
@@ -60,6 +61,7 @@ PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol.__value__)
 AUTHS: tuple[Auth, ...] = get_args(Auth.__value__)
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme.__value__)
 TRAITS: tuple[Trait, ...] = get_args(Trait.__value__)
+SOCKETS: tuple[Sockets, ...] = get_args(Sockets.__value__)
 ENDPOINTS = ("/messages", "/chat/completions", "/responses")
 
 
@@ -202,7 +204,7 @@ HEALTH_CHECK: dict[str, Reader[Any]] = {
     "timeout": positive_duration,
     "path": _path,
 }
-INTERCEPT: dict[str, Reader[Any]] = {"only": boolean}
+INTERCEPT: dict[str, Reader[Any]] = {"only": boolean, "websocket": one_of(SOCKETS)}
 WELL_KNOWN = "well-known"  # among the hosts it stands for the vendors'
 MATCH: dict[str, Reader[Any]] = {
     "protocol": one_of(PROTOCOLS),

@@ -9,6 +9,9 @@ from .transform.model import Protocol
 from .upstream import Upstream, glob
 
 type Trait = Literal["images", "tools"]
+# What becomes of a WebSocket whose calls a route takes: an upstream that speaks it gets it and all
+# others none (auto), the bridge answers itself, each call by its route (serve), or there is none.
+type Sockets = Literal["auto", "serve", "refuse"]
 
 WELL_KNOWN_HOSTS = (
     "api.anthropic.com",
@@ -38,6 +41,7 @@ class Intercept:
 
     hosts: tuple[str, ...] = WELL_KNOWN_HOSTS
     only: bool = False  # connections to all others are not even decrypted
+    websocket: Sockets = "auto"
 
     def covers(self, host: str) -> bool:
         return any(glob(pattern, host.lower()) for pattern in self.hosts)

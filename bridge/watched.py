@@ -1,7 +1,7 @@
-"""A call that no route takes: it goes to the app's own host as it is, and is only looked at.
+"""A call that is only looked at: one that no route takes, or one over a WebSocket that passes.
 
-But for one thing: state of another upstream's that the app still carries, which its host would
-refuse, and could not read.
+But for what its host would refuse, and could not read: state of another upstream's that the app
+still carries. Where that is an upstream it gets the call as that upstream takes it.
 """
 
 from .call import Call
@@ -10,21 +10,43 @@ from .steps import Reply
 from .trace import Trace
 from .transform import Translator
 from .transform.headers import Headers
+from .upstream import Upstream
 
 
 class Watched:
-    """What passes is told to it; `body` is what is to be sent, the app's own as a rule."""
+    """What passes is told to it; `body` is what is to be sent, the app's own as a rule.
+
+    `upstream` None: the app's own host.
+    """
 
     def __init__(
-        self, call: Call, now: float, *, key: bytes = b"", ledger: Ledger | None = None
+        self,
+        call: Call,
+        now: float,
+        *,
+        key: bytes = b"",
+        ledger: Ledger | None = None,
+        upstream: Upstream | None = None,
     ) -> None:
         moment = ledger.at(now) if ledger else None
         translator = Translator(
-            call.protocol, call.protocol, exact=True, key=key, ledger=moment, now=now
+            call.protocol,
+            call.protocol,
+            upstream.model_for(call.model) if upstream else None,
+            upstream.profile if upstream else None,
+            exact=upstream is None,
+            upstream_id=upstream.name if upstream else "",
+            own_host=upstream is None or call.addresses(upstream),
+            key=key,
+            ledger=moment,
+            now=now,
         )
         self.body = call.body if call.fault else translator.request(call.body, call.parsed)
         self.trace = Trace.of(call, translator, now)
-        self.trace.begin(call.host, now)
+        self.trace.upstream = upstream
+        self.trace.begin(upstream.name if upstream else call.host, now)
+        if self.body is not call.body:
+            self.trace.bodies.upstream_request.add(self.body)
 
     def answered(self, status: int, headers: Headers, now: float) -> bool:
         """The headers came. Whether the body is to be looked at piece by piece."""

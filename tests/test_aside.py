@@ -304,3 +304,60 @@ def test_what_cannot_be_read_cannot_be_compacted() -> None:
     assert choice
     with pytest.raises(TransformError):
         made.compact(replace(call, body=b"{"), choice, 0)
+
+
+# --- WebSockets
+
+OFFER = (
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ("Sec-WebSocket-Version", "13"),
+)
+SPEAKING = """
+upstreams:
+  vendor: {protocol: openai_responses, url: https://api.openai.com/v1, api_key: k}
+  told: {protocol: openai_responses, url: https://t.test, api_key: k, profile: {websocket: true}}
+  other: {protocol: openai_responses, url: https://o.test, api_key: k}
+  chat: {protocol: openai_chat, url: https://api.openai.com/v1, api_key: k}
+routes: [{upstreams: [NAME]}]
+"""
+
+
+def opened(name: str, sockets: Any, *, serves: bool = True, headers: Any = OFFER) -> Any:
+    router = Router(parse(SPEAKING.replace("NAME", name), "c", {}))
+    made = Desk(router, None, b"k", 5.0, sockets, serves)
+    found = side("GET", "/v1/responses", ())
+    assert found
+    call = Call("openai_responses", "https", "api.test", 443, "/v1/responses", headers, b"")
+    choice = made.choice(found, call, 0)
+    assert choice
+    return made.answer(found, call, choice, 0)
+
+
+@pytest.mark.parametrize("name, host", [("vendor", "api.openai.com"), ("told", "t.test")])
+def test_an_upstream_that_speaks_it_gets_the_websocket(name: str, host: str) -> None:
+    sent = opened(name, "auto")
+    assert isinstance(sent, Outgoing) and sent.upstream.host == host
+    assert sent.path == "/v1/responses" and ("authorization", "Bearer k") in sent.headers
+    assert set(OFFER) <= set(sent.headers)
+
+
+@pytest.mark.parametrize(
+    "name, sockets",
+    [("other", "auto"), ("chat", "auto"), ("vendor", "refuse")],
+)
+def test_elsewhere_there_is_none(name: str, sockets: str) -> None:
+    assert opened(name, sockets).status == 426
+
+
+@pytest.mark.parametrize("name", ["vendor", "other", "chat"])
+def test_it_may_be_served_here_whatever_the_upstream_speaks(name: str) -> None:
+    reply = opened(name, "serve")
+    assert reply.status == 101
+    assert ("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") in reply.headers
+
+
+def test_it_is_not_where_nobody_can_nor_where_none_was_asked_for() -> None:
+    assert opened("chat", "serve", serves=False).status == 426
+    assert opened("chat", "serve", headers=()).status == 426

@@ -489,7 +489,7 @@ DOLLARS = "is not a price; it is a number of USD per million tokens"
         ),
         pytest.param(
             "intercept: {host: x}",
-            ["intercept.host: is not a known key: hosts, only"],
+            ["intercept.host: is not a known key: hosts, only, websocket"],
             id="unknown key of intercept",
         ),
         pytest.param(

@@ -39,6 +39,7 @@ LIBRARIES: dict[str, set[str]] = {
     "yaml": {"core"},
     "msgspec": {"hub"},
     # these come with mitmproxy
+    "wsproto": {"mitm"},
     "brotli": {"mitm"},
     "certifi": {"mitm"},
     "tornado": {"mitm"},

@@ -7,6 +7,7 @@ import pytest
 
 from bridge.bounded import Bounds
 from bridge.call import Call
+from bridge.config import parse
 from bridge.ledger import Ledger
 from bridge.steps import Reply
 from bridge.watched import Watched
@@ -102,3 +103,15 @@ def test_what_another_upstream_made_stays_here(details: Any, changed: bool) -> N
 def test_what_is_no_json_passes_too() -> None:
     call = Call("openai_chat", "https", "api.test", 443, "/v1/chat/completions", (), b"{brg1.")
     assert Watched(call, 10.0).body is call.body
+
+
+def test_an_upstream_gets_the_call_as_it_takes_it() -> None:
+    source = "upstreams: {up: {protocol: openai_chat, url: 'http://u.test', models: {gpt: big}}}"
+    upstream = parse(source, "c", {}).upstreams["up"]
+    path = "/v1/chat/completions"
+    call = Call("openai_chat", "https", "api.test", 443, path, (), BODY)
+    made = Watched(call, 10.0, upstream=upstream)
+    assert json.loads(made.body)["model"] == "big"
+    record = made.trace.metadata()
+    assert record["attempts"][0]["upstream"] == "up" and record["model"]["used"] == "big"
+    assert json.loads(record["bodies"]["upstream_request"])["model"] == "big"

@@ -1,6 +1,7 @@
 """Flows in our words, and our words into flows."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.client import responses
@@ -94,8 +95,9 @@ def send(flow: http.HTTPFlow, outgoing: Outgoing) -> None:
     """Make the flow's request the one for the upstream."""
     request, upstream = flow.request, outgoing.upstream
     host = "host" if request.is_http2 else "Host"  # HTTP/2 has no capitals
-    length = ("content-length", str(len(outgoing.body)))  # its headers say nothing of framing
-    named = [(host, upstream.host), *outgoing.headers, length]
+    named = [(host, upstream.host), *outgoing.headers]
+    if outgoing.body:  # the headers say nothing of framing
+        named.append(("content-length", str(len(outgoing.body))))
     if "close" in request.headers.get("connection", "").lower():
         named.append(("Connection", "close"))  # the app's: mitmproxy looks for it here in the end
     request.headers, request.trailers = _headers(named), None
@@ -104,6 +106,25 @@ def send(flow: http.HTTPFlow, outgoing: Outgoing) -> None:
     request.port = upstream.port  # this sets the Host header as well
     request.path = outgoing.path
     request.raw_content = outgoing.body
+
+
+def over_http(opening: http.Request, body: bytes) -> http.Request:
+    """A call as an app would send it over HTTP that sent it over the WebSocket of `opening`."""
+    request = opening.copy()
+    request.method = "POST"
+    kept = [(n, v) for n, v in opening.headers.items(multi=True) if not _is_of_sockets(n, v)]
+    framing = [("content-type", "application/json"), ("content-length", str(len(body)))]
+    request.headers = _headers([*kept, *framing])
+    request.timestamp_start = time.time()
+    request.timestamp_end = None
+    return request
+
+
+def _is_of_sockets(name: str, value: str) -> bool:
+    name = name.lower()
+    framing = name in ("connection", "upgrade", "content-type", "content-length")
+    asks = name == "openai-beta" and value.startswith("responses_websockets")
+    return framing or asks or name.startswith("sec-websocket-")
 
 
 def response(reply: Reply, flow: http.HTTPFlow, old: http.Response | None = None) -> http.Response:
@@ -117,6 +138,8 @@ def response(reply: Reply, flow: http.HTTPFlow, old: http.Response | None = None
     made.reason = responses.get(reply.status, "")
     made.headers, made.trailers = _headers(reply.headers), None
     made.content = reply.body
+    if reply.status < 200:
+        del made.headers["content-length"]
     return made
 
 

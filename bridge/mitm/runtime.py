@@ -87,8 +87,12 @@ class Runtime:
         """`resends`: whoever drives it can try one upstream after the other."""
         choice = self.router.candidates(call.facts(self.router.asks), now)
         if choice is None:
-            return Watched(call, now, key=self._key, ledger=self.ledger)
+            return self.watch(call, None, now)
         return self._exchange(call, choice, now, resends=resends)
+
+    def watch(self, call: Call, upstream: Upstream | None, now: float) -> Watched:
+        """What looks at a call that is passed on; `upstream` None: to the app's own host."""
+        return Watched(call, now, key=self._key, ledger=self.ledger, upstream=upstream)
 
     def _exchange(
         self,
@@ -165,7 +169,14 @@ class Runtime:
         self, side: Side, call: Call, now: float, *, resends: bool
     ) -> Reply | Aside | Exchange | Outgoing | None:
         """What becomes of a request to an endpoint beside the call; None: it passes untouched."""
-        desk = Desk(self.router, self.store, self._key, self.config.failover.first_byte_timeout)
+        desk = Desk(
+            self.router,
+            self.store,
+            self._key,
+            self.config.failover.first_byte_timeout,
+            self.config.intercept.websocket,
+            serves=resends,
+        )
         if (known := desk.known(side, now)) is not None:
             return known
         choice = desk.choice(side, call, now)

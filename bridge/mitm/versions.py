@@ -44,6 +44,13 @@ KNOWN: dict[str, set[str]] = {
     "mitmproxy.proxy.commands:RequestWakeup": {"f5eb5fc94444fed8"},
     "mitmproxy.proxy.server:ConnectionHandler.server_event": {"a2b42657ebe8bf6d"},
     "mitmproxy.proxy.server:ConnectionHandler.wakeup": {"6e42e075ee5fa3df"},
+    # A WebSocket that is served.
+    "mitmproxy.proxy.events:DataReceived": {"eed152e9c1821b11"},
+    "mitmproxy.proxy.events:ConnectionClosed": {"1d162105cbf27ffc"},
+    "mitmproxy.proxy.commands:CloseConnection": {"d5c6f7df083f3737"},
+    "mitmproxy.proxy.layers.websocket:WebsocketStartHook": {"75b7cb184fde42c8"},
+    "mitmproxy.proxy.layers.websocket:WebsocketMessageHook": {"9ce807ea08e90f97"},
+    "mitmproxy.proxy.layers.websocket:WebsocketEndHook": {"2b2fe7caa38ac537"},
     # How Resending gets there: by what stacks layers, and what keeps connections and flows.
     "mitmproxy.proxy.tunnel:LayerStack": {"bbf3f601db3a758c"},
     "mitmproxy.proxy.server:ConnectionHandler.open_connection": {"5e0b3cbaf7a4030a"},

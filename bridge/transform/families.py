@@ -31,6 +31,7 @@ OPENAI_REASONING: Models = (
 OPENAI_PLAIN: Models = ("*-chat*", *(f"!{p}" for p in OPENAI_REASONING[1:]), "*")
 
 OPENAI = Profile(
+    websocket=True,
     sampling=OPENAI_PLAIN,
     stop=OPENAI_PLAIN,
     reasoning=OPENAI_REASONING,
@@ -340,7 +341,7 @@ LM_STUDIO: Family = {
 NAMED: dict[str, Family] = {
     "openai": {"openai_chat": OPENAI, "openai_responses": OPENAI},
     "anthropic": {"anthropic_messages": ANTHROPIC},
-    "azure": VENDOR,
+    "azure": {name: replace(profile, websocket=False) for name, profile in VENDOR.items()},
     "openrouter": OPENROUTER,
     "deepseek": DEEPSEEK,
     "groq": GROQ,

@@ -73,6 +73,7 @@ class Profile:
     include: bool = True  # takes the field include
     phase: Models = ALL  # models that are told whether an earlier text was the answer
     prewarm: Models = ALL  # models whose cache can be filled without an answer
+    websocket: bool = False  # speaks over WebSockets too
 
     # anthropic_messages
     anthropic_version: str = "2023-06-01"

@@ -74,6 +74,7 @@ def test_for_the_traffic_one_module_alone_reaches_into_what_mitmproxy_does_not_d
     beyond = {module: what - ELSEWHERE.get(module, set()) for module, what in found.items()}
     assert {module for module, what in beyond.items() if what} == {
         f"{LAYER}.connection",
+        f"{LAYER}.socket",
         f"{LAYER}.stream",
     }
 

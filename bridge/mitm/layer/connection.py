@@ -7,7 +7,7 @@ call in memory that is over.
 """
 
 from asyncio import Semaphore
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
@@ -18,9 +18,11 @@ from mitmproxy.connection import Client, Connection, Server
 from mitmproxy.proxy.commands import RequestWakeup
 from mitmproxy.proxy.events import Event, Start, Wakeup
 from mitmproxy.proxy.layer import Layer, NextLayer
-from mitmproxy.proxy.layers.http import ErrorCode, HttpLayer, ResponseProtocolError
+from mitmproxy.proxy.layers.http import ErrorCode, HttpLayer, HttpStream, ResponseProtocolError
 
 from ...steps import Driven
+from ...websocket import Socket
+from .socket import ServedSocket
 from .stream import Alarm, BatchEnd, BridgeStream, Commands
 
 
@@ -33,6 +35,7 @@ class AppConnection:
         self.batches: set[BridgeStream] = set()  # those with something that came in this read
         self.lost: dict[Connection, str] = {}  # connections that ended under calls, and how
         self.silent: set[Connection] = set()  # connections on which calls waited in vain
+        self.queue: deque[tuple[HttpStream, Event]] = deque()  # of calls that came otherwise
         self.wanted = inf  # when a stream wants to be woken
         self._alarm = inf  # when the next timer goes off
         self._timers: set[RequestWakeup] = set()
@@ -41,6 +44,11 @@ class AppConnection:
         stream = BridgeStream(self.layer.context.fork(), stream_id, self)
         self.layer.streams[stream_id] = stream
         yield from self.layer.event_to_child(stream, Start())
+
+    def serve(self, stream: BridgeStream) -> Layer | None:
+        """What speaks WebSocket with an app that was promised one by us."""
+        served = self.asks.socket_of(stream.flow)
+        return ServedSocket(stream, self, *served) if served else None
 
     def take_part(self) -> None:
         """From now on, in what the connection does; before a call of ours there is no need to."""
@@ -60,6 +68,8 @@ class AppConnection:
             yield from self._wake()
         else:
             yield from HttpLayer._handle_event(self.layer, event)
+        while self.queue:
+            yield from self.layer.event_to_child(*self.queue.popleft())
         while self.batches:
             yield from self.layer.event_to_child(self.batches.pop(), BatchEnd())
         while self.lost:
@@ -100,6 +110,7 @@ class Resending:
     exchange_of: Callable[[http.HTTPFlow], Driven | None]
     sends_first: Callable[[http.HTTPFlow], bool]  # a whole answer, before `response` is called
     clock: Callable[[], float]
+    socket_of: Callable[[http.HTTPFlow], tuple[Socket, http.Request] | None]
 
     def use_in(self, nextlayer: NextLayer) -> None:
         """Let the HTTP layer in the stack to come, if there is one, make BridgeStreams."""

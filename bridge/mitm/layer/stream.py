@@ -16,7 +16,7 @@ from mitmproxy import flow, http
 from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.events import Event
+from mitmproxy.proxy.events import Event, Start
 from mitmproxy.proxy.layers.http import (
     DropStream,
     ErrorCode,
@@ -66,10 +66,10 @@ class _Connect(GetHttpConnection):
     """Does not stop the stream: time goes on while a connection is made."""
 
     blocking = False
-    silent: Collection[Connection] = ()
+    avoided: Collection[Connection] = ()
 
     def connection_spec_matches(self, connection: Connection) -> bool:
-        return connection not in self.silent and super().connection_spec_matches(connection)
+        return connection not in self.avoided and super().connection_spec_matches(connection)
 
 
 # How mitmproxy words a reset over HTTP/2, whoever sent it.
@@ -134,11 +134,15 @@ class BridgeStream(HttpStream):
         self._app.forget_failures()
         address, tls = (request.host, request.port), request.scheme == "https"
         connect = _Connect(address, tls, server.via, server.transport_protocol)
-        connect.silent = self._app.silent
+        connect.avoided = self._app.silent | self._taken()
         self._connecting = connect
         self._app.layer.command_sources[connect] = self
         self._set_alarm()
         yield connect
+
+    def _taken(self) -> set[Connection]:
+        """Connections that others are using; mitmproxy knows of that where apps come over HTTP."""
+        return set()
 
     def _connected(self, server: Connection | None, error: str | None) -> Commands:
         self._connecting = None
@@ -270,6 +274,18 @@ class BridgeStream(HttpStream):
             yield from self._send_whole(self.flow.response)
         yield from super().send_response(already_streamed or first)
 
+    def flow_done(self) -> Commands:
+        """What the app sends from now on may be WebSocket."""
+        assert self.flow.response
+        socket = self._app.serve(self) if self.flow.response.status_code == 101 else None
+        if socket is None:
+            yield from super().flow_done()
+            return
+        self.child_layer = socket
+        self._handle_event = self.passthrough  # type: ignore[method-assign]
+        yield from socket.handle_event(Start())
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
     def _send_whole(self, response: http.Response) -> Commands:
         """Before addons learn of it, who may change what is kept of it."""
         content = response.raw_content
@@ -308,6 +324,12 @@ class BridgeStream(HttpStream):
 
     def attempt_at(self, server: Connection) -> int | None:
         return self._attempt if self.context.server is server else None
+
+    @property
+    def in_use(self) -> Connection | None:
+        """The connection to an upstream that no other call can have."""
+        server = self.context.server
+        return server if self._attempt and server.alpn != b"h2" else None
 
     @property
     def is_waiting(self) -> bool:

@@ -81,7 +81,7 @@ def test_the_layer_for_http_is_found_in_a_stack_and_changed_once() -> None:
     context = Context(tflow.tclient_conn(), Options())
     next_layer, http = NextLayer(context), HttpLayer(context, HTTPMode.regular)
     next_layer.layer = (LayerStack() / ClientTLSLayer(context) / http)[0]
-    resending = Resending(bool, lambda _: None, bool, lambda: 0.0)
+    resending = Resending(bool, lambda _: None, bool, lambda: 0.0, lambda _: None)
     with taddons.context(NextLayerAddon()):
         resending.use_in(next_layer)
         changed = http.make_stream

@@ -1,8 +1,10 @@
 """What mitmproxy does around the layer of one connection of an app, without sockets."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+from mitmproxy import http
 from mitmproxy.addons.next_layer import NextLayer as NextLayerAddon
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import ConnectionState, Server
@@ -23,11 +25,17 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 
 class Wire:
-    """Has sent REQUEST. A hook that is `held` ends when it is let go."""
+    """Has sent `request`. A hook that is `held` ends when it is let go."""
 
     sends_first = False
 
-    def __init__(self, exchange: Scripted) -> None:
+    def __init__(
+        self,
+        exchange: Scripted | None,
+        request: bytes = REQUEST,
+        served: Callable[[http.HTTPFlow], Any] = lambda _: None,
+    ) -> None:
+        self.served = served
         options = Options()
         Proxyserver().load(options)
         self.now, self.held = 0.0, ""
@@ -42,18 +50,25 @@ class Wire:
         self.client, self.layer = context.client, HttpLayer(context, HTTPMode.regular)
         next_layer.layer = self.layer
         resending = Resending(
-            lambda _: True, lambda _: exchange, lambda _: self.sends_first, lambda: self.now
+            lambda _: True,
+            lambda _: exchange,
+            lambda _: self.sends_first,
+            lambda: self.now,
+            self.served,
         )
         with taddons.context(NextLayerAddon()):
             resending.use_in(next_layer)
         self.happens(events.Start())
-        self.happens(events.DataReceived(self.client, REQUEST))
+        self.happens(events.DataReceived(self.client, request))
 
     def happens(self, event: events.Event) -> None:
         coming = deque([event])
         while coming:
             for command in self.layer.handle_event(coming.popleft()):
                 coming.extend(self._do(command))
+
+    def hook(self, flow: http.HTTPFlow, name: str) -> None:
+        """What addons do."""
 
     def _do(self, command: commands.Command) -> Iterator[events.Event]:
         match command:
@@ -70,6 +85,7 @@ class Wire:
                 self.timers.append(command)
             case commands.StartHook():
                 self.hooks.append(command.name)
+                self.hook(command.args()[0], command.name)
                 done = events.HookCompleted(command)
                 yield from self._hold(done) if command.name == self.held else [done]
 

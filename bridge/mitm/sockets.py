@@ -1,0 +1,122 @@
+"""WebSockets of apps: those the bridge serves, and those that pass and are looked at.
+
+In: the request for one and what became of it, then each message. Out: what serves it, or the calls
+over it, told like those over HTTP. Hard part: what a message holds is shown as it was sent while
+the connection lasts, so credentials and text are taken out of it when it ends.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from secrets import token_hex
+
+from mitmproxy import http
+
+from ..call import Call
+from ..credentials import Credentials, credentials_in, hide
+from ..mask import mask
+from ..outgoing import Outgoing
+from ..passed_socket import PassedSocket, Passing
+from ..steps import Reply
+from ..transform.json_text import loads
+from ..watched import Watched
+from ..websocket import Socket
+from .redact import masked
+from .runtime import Runtime
+
+SWITCHING = 101
+SERVED = "served by the bridge"
+
+
+@dataclass
+class _Open:
+    """One that lasts; `way` says who answers on it, `routed` that it is not the app's own host."""
+
+    way: str
+    routed: bool = True
+    passed: PassedSocket | None = None
+    served: tuple[Socket, http.Request] | None = None
+    credentials: set[Credentials] = field(default_factory=set)
+
+
+class Sockets:
+    """Those that are open. What is kept of each is gone with it."""
+
+    def __init__(self, runtime: Callable[[], Runtime | None], clock: Callable[[], float]) -> None:
+        self._runtime, self._clock = runtime, clock
+        self._open: dict[str, _Open] = {}  # by the id of the flow
+
+    def asked(self, flow: http.HTTPFlow, call: Call, answer: Reply | Outgoing | None) -> None:
+        """An app asks for one with `call`; `answer` None: its own host is to answer."""
+        if isinstance(answer, Reply):
+            if answer.status == SWITCHING:
+                made = Socket(lambda: f"resp_{token_hex(24)}")
+                self._open[flow.id] = _Open(SERVED, served=(made, flow.request.copy()))
+            return
+        upstream = answer.upstream if answer else None
+
+        def watch(told: Call, now: float) -> Watched:
+            runtime = self._runtime()
+            return runtime.watch(told, upstream, now) if runtime else Watched(told, now)
+
+        way = upstream.name if upstream else call.host
+        routed = upstream is not None
+        self._open[flow.id] = _Open(way, routed, passed=PassedSocket(call, watch))
+
+    def served(self, flow: http.HTTPFlow) -> tuple[Socket, http.Request] | None:
+        """What is to answer on it, and the app's request for it."""
+        known = self._open.get(flow.id)
+        return known.served if known else None
+
+    def answered(self, flow: http.HTTPFlow) -> bool:
+        """Whether it was refused, by the upstream that it was to be passed to."""
+        known = self._open.get(flow.id)
+        if known is None or flow.websocket:
+            return False
+        del self._open[flow.id]
+        return known.routed
+
+    def message(self, flow: http.HTTPFlow) -> None:
+        """The last of the flow's messages has come."""
+        known = self._open.get(flow.id)
+        if known is None or flow.websocket is None:
+            return
+        message, now = flow.websocket.messages[-1], self._clock()
+        if message.from_client:
+            known.credentials.add(_credentials(message.content))
+        if known.passed is None:
+            return
+        if message.from_client:
+            message.content, begun = known.passed.sent(message.content, now)
+            if begun and (runtime := self._runtime()):
+                runtime.began(f"{flow.id}.{begun.number}", begun.watched.trace)
+        elif over := known.passed.came(message.content, now):
+            self._over(flow, over)
+
+    def _over(self, flow: http.HTTPFlow, passing: Passing) -> None:
+        if runtime := self._runtime():
+            record = passing.watched.trace.metadata()
+            told = masked(record) if runtime.config.mask else record
+            runtime.ended(f"{flow.id}.{passing.number}", told)
+
+    def ended(self, flow: http.HTTPFlow) -> None:
+        known, runtime = self._open.pop(flow.id, None), self._runtime()
+        if known is None or flow.websocket is None:
+            return
+        by_app = bool(flow.websocket.closed_by_client)
+        flow.comment = f"WebSocket: {known.way}"
+        if known.passed:
+            flow.comment += f", {known.passed.calls} calls"
+            for passing in known.passed.closed(self._clock(), by_app=by_app):
+                self._over(flow, passing)
+        hidden = {each for credentials in known.credentials for each in credentials}
+        masks = runtime is not None and runtime.config.mask
+        for message in flow.websocket.messages if hidden or masks else ():
+            text = hide(message.content.decode("utf-8", "replace"), tuple(hidden))
+            message.content = (mask(text) if masks else text).encode("utf-8", "surrogatepass")
+
+
+def _credentials(message: bytes) -> Credentials:
+    try:
+        return credentials_in(loads(message))
+    except ValueError:
+        return ()

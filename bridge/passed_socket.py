@@ -1,0 +1,76 @@
+"""A WebSocket of Responses that is passed on: each call over it is looked at like any other.
+
+In: the messages of both sides as they pass. Out: what to send in place of an app's message, and
+calls that are over. Hard part: nothing may be held up, nor changed but for what the upstream could
+not take: the name of a model, state of another upstream's.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from .call import Call
+from .transform.json_text import dumps, loads
+from .transform.sse import format_event
+from .watched import Watched
+from .websocket import CREATE, ENVELOPE, object_in
+
+OVER = ("response.completed", "response.incomplete", "response.failed", "error")
+STREAM = [("content-type", "text/event-stream")]
+
+
+class Passing(NamedTuple):
+    """A call over a connection, the how manieth of it, and what looks at it."""
+
+    number: int
+    watched: Watched
+
+
+class PassedSocket:
+    """`opening` is the app's request for it; `watch` makes of a call what looks at it."""
+
+    def __init__(self, opening: Call, watch: Callable[[Call, float], Watched]) -> None:
+        self._opening, self._watch = opening, watch
+        self._under_way: dict[bytes, Passing] = {}  # by lane
+        self.calls = 0
+
+    def sent(self, message: bytes, now: float) -> tuple[bytes, Passing | None]:
+        """What the upstream gets of an app's message, and the call that it begins."""
+        event = object_in(message)
+        if event is None or event.get("type") != CREATE or event.get("generate") is False:
+            return message, None
+        told = {key: value for key, value in event.items() if key not in ENVELOPE}
+        call = replace(self._opening, body=dumps({**told, "stream": True}))
+        self.calls += 1
+        watched = self._watch(call, now)
+        begun = self._under_way[dumps(event.get("stream_id"))] = Passing(self.calls, watched)
+        if watched.body is call.body:
+            return message, begun
+        around = {key: event[key] for key in ENVELOPE if key in event}
+        made = {key: value for key, value in loads(watched.body).items() if key != "stream"}
+        return dumps({**around, **made}), begun
+
+    def came(self, message: bytes, now: float) -> Passing | None:
+        """The call that a message of the upstream's has ended."""
+        event = object_in(message)
+        lane = dumps(event.get("stream_id")) if event else b""
+        passing = self._under_way.get(lane)
+        if event is None or passing is None:
+            return None
+        watched = passing.watched
+        kind = str(event.get("type"))
+        if watched.trace.timing.first_byte is None:
+            watched.answered(200, STREAM, now)
+        watched.take(format_event(dumps(event), kind), now)
+        if kind not in OVER:
+            return None
+        del self._under_way[lane]
+        watched.take(b"", now)
+        return passing
+
+    def closed(self, now: float, *, by_app: bool) -> Iterator[Passing]:
+        """Calls that will have no end."""
+        for passing in self._under_way.values():
+            passing.watched.broke("the WebSocket was closed", now, cancelled=by_app)
+            yield passing
+        self._under_way = {}

@@ -1,0 +1,233 @@
+"""A WebSocket that is served: what apps say becomes calls, what calls are answered goes back."""
+
+import json
+from typing import Any
+
+import pytest
+
+from bridge.transform.sse import format_event
+from bridge.websocket import MAX_WAITING, Socket, Turn, accept, upgrade
+
+STREAM = [("Content-Type", "text/event-stream")]
+ANSWER = {
+    "id": "resp_1",
+    "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text"}]}],
+}
+
+
+def socket() -> Socket:
+    ids = iter(range(100))
+    return Socket(lambda: f"resp_own_{next(ids)}")
+
+
+def create(**fields: Any) -> bytes:
+    return json.dumps({"type": "response.create", "model": "m", **fields}).encode()
+
+
+def turn(made: Socket, **fields: Any) -> Turn:
+    (found,) = made.receive(create(**fields), 1.0)
+    assert isinstance(found, Turn)
+    return found
+
+
+def messages(found: Any) -> list[Any]:
+    return [each if each is None else json.loads(each) for each in found]
+
+
+def told(made: Socket, message: bytes) -> list[Any]:
+    return messages(made.receive(message, 1.0))
+
+
+def answered(made: Turn, *events: dict[str, Any], status: int = 200) -> list[Any]:
+    made.begin(status, STREAM)
+    data = b"".join(format_event(json.dumps(e).encode(), e["type"]) for e in events)
+    return messages([*made.add(data), *made.end()])
+
+
+def completed(**response: Any) -> dict[str, Any]:
+    return {"type": "response.completed", "response": {**ANSWER, **response}}
+
+
+# --- the handshake
+
+
+def test_a_connection_is_taken_as_the_rfc_has_it() -> None:
+    asked = {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version": "13"}
+    assert ("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") in accept(asked)
+    assert accept({**asked, "sec-websocket-version": "8"}) == accept({}) == []
+
+
+def test_what_asks_for_one_is_passed_on() -> None:
+    headers = [("Upgrade", "websocket"), ("Sec-WebSocket-Key", "x"), ("authorization", "secret")]
+    assert upgrade(headers) == headers[:2]
+
+
+# --- calls
+
+
+def test_a_message_is_a_call_as_over_http() -> None:
+    made = turn(socket(), input="hi", stream_id="a", store=False)
+    assert json.loads(made.body) == {"model": "m", "input": "hi", "store": False, "stream": True}
+
+
+def test_an_answer_is_told_event_by_event() -> None:
+    made = turn(socket(), input="hi")
+    delta = {"type": "response.output_text.delta", "delta": "x"}
+    assert answered(made, delta, completed()) == [delta, completed()]
+
+
+def test_events_of_a_lane_say_which_it_is() -> None:
+    made = turn(socket(), input="hi", stream_id="a")
+    assert answered(made, completed()) == [{**completed(), "stream_id": "a"}]
+
+
+def test_a_sign_that_it_is_still_being_made_is_none_of_the_answer() -> None:
+    made = turn(socket(), input="hi")
+    made.begin(200, STREAM)
+    assert list(made.add(b": keepalive\n\ndata: [DONE]\n\n")) == [None]
+
+
+@pytest.mark.parametrize("data", ["no JSON", "[1]"])
+def test_what_is_no_event_is_passed_on(data: str) -> None:
+    made = turn(socket(), input="hi")
+    made.begin(200, STREAM)
+    assert list(made.add(f"data: {data}\n\n".encode())) == [data.encode()]
+
+
+@pytest.mark.parametrize("kind", ["response.completed", "response.incomplete"])
+def test_what_is_said_next_is_said_with_all_before_it(kind: str) -> None:
+    """Also where nothing is to be stored: over one connection the vendor remembers all the same."""
+    made = socket()
+    first = turn(made, input="hi", store=False)
+    answered(first, {**completed(), "type": kind})
+    assert list(made.ended(first, 2.0)) == []
+    second = turn(made, input="more", previous_response_id="resp_1", store=False)
+    assert json.loads(second.body)["input"] == [
+        {"type": "message", "role": "user", "content": "hi"},
+        *ANSWER["output"],
+        {"type": "message", "role": "user", "content": "more"},
+    ]
+    assert "previous_response_id" not in json.loads(second.body)
+
+
+def test_a_failed_answer_cannot_be_gone_on_from() -> None:
+    made = socket()
+    first = turn(made, input="hi")
+    answered(first, {"type": "response.failed", "response": ANSWER})
+    assert list(made.ended(first, 2.0)) == []
+    asked = turn(made, input="more", previous_response_id="resp_1")
+    assert json.loads(asked.body)["previous_response_id"] == "resp_1", "others may know it"
+
+
+def test_a_reference_that_is_not_known_here_is_left_to_others() -> None:
+    made = socket()
+    first = turn(made, input="hi")
+    answered(first, completed())
+    list(made.ended(first, 2.0))
+    items = [{"type": "item_reference", "id": "msg_elsewhere"}]
+    asked = turn(made, input=items, previous_response_id="resp_1")
+    assert json.loads(asked.body)["previous_response_id"] == "resp_1"
+
+
+def test_a_warm_up_generates_nothing_and_is_remembered() -> None:
+    made = socket()
+    begun, over = told(made, create(generate=False, input=[{"role": "user", "content": "hi"}]))
+    assert (begun["type"], over["type"]) == ("response.created", "response.completed")
+    assert over["response"]["output"] == [] and over["response"]["usage"]["total_tokens"] == 0
+    assert begun["response"]["id"] == over["response"]["id"] == "resp_own_0"
+    asked = turn(made, input="more", previous_response_id="resp_own_0")
+    assert [item["content"] for item in json.loads(asked.body)["input"]] == ["hi", "more"]
+
+
+# --- lanes
+
+
+def test_what_comes_meanwhile_waits_for_its_turn() -> None:
+    made = socket()
+    first = turn(made, input="one")
+    assert told(made, create(input="two")) == []
+    assert told(made, create(input="three", generate=False)) == []
+    assert isinstance(turn(made, input="beside", stream_id="b"), Turn)
+    (second,) = made.ended(first, 2.0)
+    assert isinstance(second, Turn) and json.loads(second.body)["input"] == "two"
+    assert [json.loads(m)["type"] for m in made.ended(second, 3.0) if isinstance(m, bytes)] == [
+        "response.created",
+        "response.completed",
+    ]
+    assert isinstance(turn(made, input="four"), Turn), "nothing waits any more"
+
+
+def test_not_more_than_so_many_wait() -> None:
+    made = socket()
+    turn(made, input="one")
+    for _ in range(MAX_WAITING):
+        assert told(made, create(input="two")) == []
+    (refused,) = told(made, create(input="two"))
+    assert refused["status"] == 400 and "wait" in refused["error"]["message"]
+
+
+# --- errors
+
+
+def test_an_error_over_http_is_one_here_with_its_headers() -> None:
+    made = turn(socket(), input="hi", stream_id="a")
+    made.begin(429, [("content-type", "application/json"), ("Retry-After", "7")])
+    error = {"message": "slow", "type": "requests", "code": "rate_limit_exceeded", "param": None}
+    body = json.dumps({"error": error}).encode()
+    assert messages(made.add(body)) == []
+    (found,) = messages(made.end())
+    assert (found["type"], found["status"], found["stream_id"]) == ("error", 429, "a")
+    assert found["error"]["code"] == "rate_limit_exceeded"
+    assert found["error"]["headers"]["retry-after"] == "7"
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}"])
+def test_an_error_that_says_nothing(body: bytes) -> None:
+    made = turn(socket(), input="hi")
+    made.begin(502, [])
+    list(made.add(body))
+    (found,) = messages(made.end())
+    assert found["status"] == 502 and found["error"]["message"] == body.decode()
+
+
+def test_an_error_in_the_stream_has_the_form_it_has_here() -> None:
+    made = turn(socket(), input="hi")
+    flat = {"type": "error", "code": "server_error", "message": "no", "param": None}
+    (found,) = answered(made, flat)
+    assert found["error"] == {"type": "server_error", **{k: flat[k] for k in list(flat)[1:]}}
+    assert answered(turn(socket(), input="x"), found) == [found]
+
+
+def test_a_failed_answer_is_told_once() -> None:
+    """After the one an app takes the call for over, and the other for the next one's."""
+    error = {"type": "error", "error": {"message": "no"}}
+    failed = {"type": "response.failed", "response": {"id": "resp_1", "status": "failed"}}
+    assert answered(turn(socket(), input="x"), error, failed) == [failed]
+
+
+def test_an_answer_that_breaks_off() -> None:
+    (found,) = messages(turn(socket(), input="hi").broke("gone"))
+    assert found["status"] == 502 and "gone" in found["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "message, where",
+    [
+        pytest.param(b"{", "no JSON object", id="no JSON"),
+        pytest.param(b"[]", "no JSON object", id="a list"),
+        pytest.param(b'{"type": "x"}', "response.create", id="another type"),
+        pytest.param(b"{}", "response.create", id="no type"),
+    ],
+)
+def test_what_makes_no_sense_is_answered(message: bytes, where: str) -> None:
+    (found,) = told(socket(), message)
+    assert (found["type"], found["status"]) == ("error", 400)
+    assert where in found["error"]["message"]
+
+
+def test_an_answer_cannot_be_steered() -> None:
+    message = {"type": "response.steer", "previous_response_id": "r", "input": "x", "stream_id": 1}
+    (found,) = told(socket(), json.dumps(message).encode())
+    assert found["type"] == "response.steer.failed" and found["stream_id"] == 1
+    assert found["error"]["code"] == "steering_not_supported"
+    assert found["steer"] == {"previous_response_id": "r", "input": "x"}
