@@ -182,6 +182,7 @@ class Bridge:
         opened = runtime.beside(side, call, clock(), resends=bool(self.resending))
         if side.kind == "socket" and not isinstance(opened, Exchange | Aside):
             self.sockets.asked(flow, call, opened)
+            runtime.doctor.asked_upgrade(flow)
         # Of a call that is made another one, such as one for a summary, that one is told.
         self.origins.keep(flow, opened.call if isinstance(opened, Exchange) else call)
         match opened:
@@ -247,6 +248,8 @@ class Bridge:
             flows.end_aside(flow, aside, clock())
         elif self.sockets.answered(flow):
             flow.response = flows.response(NO_SOCKET, flow)
+            if self.runtime:
+                self.runtime.doctor.refused_upgrade(flow)
         self._told(flow)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:

@@ -80,6 +80,12 @@ CODES: dict[str, Code] = {
         "Port {port} is taken by {who}, which is no bridge.",
         "End that, or take another port: ./scripts/start {option} NUMBER.",
     ),
+    "port_mitmproxy": Code(
+        "warning",
+        "Port {port} is taken by {who}, which does not answer as a bridge does.",
+        "In reverse mode a bridge cannot; there mitmweb has the same at /bridge/doctor. "
+        "Else it runs without addon.py.",
+    ),
     # --- the configuration
     "config_ok": Code(
         "ok", "{file} is in order (upstreams: {upstreams}, routes: {routes}).", NOTHING
@@ -192,7 +198,7 @@ CODES: dict[str, Code] = {
     ),
     "tls_untrusted_other": Code(
         "warning",
-        "{app} does not trust the bridge's certificate for {host}, where no LLM is: {often}.",
+        "{app} does not trust the bridge's certificate for {host}, no host of ours: {often}.",
         f"Tell it of the CA: {WITH_BRIDGE}; or have intercept.only: true leave such hosts alone.",
     ),
     "tls_trusted_since": Code(
@@ -250,7 +256,7 @@ CODES: dict[str, Code] = {
     "bypass_unseen": Code(
         "ok",
         "An app that never comes to the proxy cannot be seen from inside it. Looked at instead: "
-        "handshakes that failed, hosts that pass by, and what the terminal's environment says.",
+        "handshakes that failed, hosts that pass by; and by ./scripts/doctor, its terminal.",
         "If an app's calls are missing here, run it with ./scripts/with-bridge.",
     ),
 }  # fmt: skip

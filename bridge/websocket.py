@@ -3,7 +3,8 @@
 In: what the app sends, and the answers of the calls made of that. Out: calls as the app would make
 them over HTTP, and messages for the app. Hard part: later messages of a conversation only name the
 answer before them, also where the app forbids to store it, for over one connection its vendor
-remembers all the same. So each answer is kept with all that led to it, for a while.
+remembers all the same. So each answer is kept with all that led to it, for as long as the
+connection lasts.
 """
 
 from base64 import b64encode
@@ -11,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha1
+from math import inf
 from typing import Any
 
 from .bounded import Bounds
@@ -26,7 +28,7 @@ ENVELOPE = frozenset({"type", "stream_id", "generate"})
 CREATE, STEER = "response.create", "response.steer"
 CREATED = "response.created"
 ENDED = ("response.completed", "response.incomplete")  # with an answer that may be named later
-KEPT = Bounds(max_bytes=64 * 1024**2, max_age=6 * 3600)  # for all connections together
+KEPT = Bounds(max_bytes=64 * 1024**2, max_age=inf)
 MAX_WAITING = 16  # messages of a lane, behind the one that is answered
 FAILED = "response.failed"
 NO_TOKENS = {
@@ -132,11 +134,11 @@ class Lane:
 
 
 class Socket:
-    """One connection of an app. `new_id` gives ids that no other response has, `kept` are answers
-    by which apps may go on, of this connection and of those before it."""
+    """One connection of an app. `new_id` gives ids that no other response has."""
 
-    def __init__(self, new_id: Callable[[], str], kept: Store) -> None:
-        self._new_id, self._kept = new_id, kept
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
+        self._kept = Store(KEPT)
         self._lanes: dict[str, Lane] = {}
 
     def receive(self, message: bytes, now: float) -> Iterator[Turn | Message]:

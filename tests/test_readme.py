@@ -69,6 +69,7 @@ RUN_BY = {
     "./scripts/start --mode reverse:https://api.anthropic.com": "test_readme.py",
     "./scripts/test": "scripts/test_suites.py",
     "./scripts/demo": "scripts/test_demo.py",
+    "./scripts/doctor": "scripts/test_doctor.py",
     './scripts/with-bridge claude -p "Say hello."': "test_readme.py",
     './scripts/with-bridge codex exec "Say hello."': "test_readme.py",
     "./scripts/with-bridge python app.py": "test_readme.py",

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from bridge.store import Store
 from bridge.transform.sse import format_event
-from bridge.websocket import KEPT, MAX_WAITING, Socket, Turn, accept, upgrade
+from bridge.websocket import MAX_WAITING, Socket, Turn, accept, upgrade
 
 STREAM = [("Content-Type", "text/event-stream")]
 ANSWER = {
@@ -18,7 +17,7 @@ ANSWER = {
 
 def socket() -> Socket:
     ids = iter(range(100))
-    return Socket(lambda: f"resp_own_{next(ids)}", Store(KEPT))
+    return Socket(lambda: f"resp_own_{next(ids)}")
 
 
 def create(**fields: Any) -> bytes:

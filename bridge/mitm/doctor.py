@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, ctx, http, tls
 from mitmproxy.proxy.context import Context
@@ -49,6 +50,7 @@ class Doctor:
     ) -> None:
         self._config, self._tell, self._clock = config, tell, clock
         self.observed = Observed()
+        self._upgrades: WeakKeyDictionary[http.HTTPFlow, tuple[str, str]] = WeakKeyDictionary()
         self._outcomes: dict[tuple[Target, str], Outcome] = {}
         self._asked_at = 0.0
         self._asking: asyncio.Task[None] | None = None
@@ -79,9 +81,14 @@ class Doctor:
         self.observed.unhandled(request.pretty_host, app_of(flow), self._clock())
         self._tell()
 
+    def asked_upgrade(self, flow: http.HTTPFlow) -> None:
+        """For a WebSocket; to be told before the flow's request is made an upstream's."""
+        self._upgrades[flow] = flow.request.pretty_host, app_of(flow)
+
     def refused_upgrade(self, flow: http.HTTPFlow) -> None:
-        self.observed.refused_upgrade(flow.request.pretty_host, app_of(flow), self._clock())
-        self._tell()
+        if asked := self._upgrades.pop(flow, None):
+            self.observed.refused_upgrade(*asked, self._clock())
+            self._tell()
 
     def called(self, flow: http.HTTPFlow) -> None:
         if self.observed.awaits_call:

@@ -17,10 +17,9 @@ from ..mask import mask
 from ..outgoing import Outgoing
 from ..passed_socket import PassedSocket, Passing
 from ..steps import Reply
-from ..store import Store
 from ..transform.json_text import loads
 from ..watched import Watched
-from ..websocket import KEPT, Socket
+from ..websocket import Socket
 from .redact import masked
 from .runtime import Runtime
 
@@ -45,13 +44,12 @@ class Sockets:
     def __init__(self, runtime: Callable[[], Runtime | None], clock: Callable[[], float]) -> None:
         self._runtime, self._clock = runtime, clock
         self._open: dict[str, _Open] = {}  # by the id of the flow
-        self._kept = Store(KEPT)
 
     def asked(self, flow: http.HTTPFlow, call: Call, answer: Reply | Outgoing | None) -> None:
         """An app asks for one with `call`; `answer` None: its own host is to answer."""
         if isinstance(answer, Reply):
             if answer.status == SWITCHING:
-                made = Socket(lambda: f"resp_{token_hex(24)}", self._kept)
+                made = Socket(lambda: f"resp_{token_hex(24)}")
                 self._open[flow.id] = _Open(SERVED, served=(made, flow.request.copy()))
             return
         upstream = answer.upstream if answer else None

@@ -18,8 +18,9 @@ def findings(wanted: Iterable[int]) -> Iterator[Finding]:
         if is_free(port):
             yield found("port_free", port=port)
         else:
-            option = OPTION.get(port, "--listen-port")
-            yield found("port_taken", port=port, who=owner(port), option=option)
+            who, option = owner(port), OPTION.get(port, "--listen-port")
+            code = "port_mitmproxy" if who.startswith("mitm") else "port_taken"
+            yield found(code, port=port, who=who, option=option)
 
 
 def is_free(port: int) -> bool:

@@ -88,15 +88,6 @@ def test_a_conversation_over_one_connection(
     assert all(call["usage"]["input_tokens"] for call in calls)
 
 
-def test_an_app_that_connects_again_goes_on(sim: Simulator, start_proxy: Start) -> None:
-    proxy = start_proxy(config(sim, "chat"), *REVERSE)
-    with connected(proxy) as connection:
-        first = ask(connection, "[[text:One.]] one?")[-1].response
-    with connected(proxy) as connection:
-        ask(connection, "[[text:Two.]] two?", previous_response_id=first.id)
-    assert len(sim.requests()[-1].body["messages"]) == 3
-
-
 def test_a_tool_is_called_and_its_result_told(sim: Simulator, start_proxy: Start) -> None:
     proxy = start_proxy(config(sim, "messages"), *REVERSE)
     tool = {"type": "function", "name": "add", "parameters": {"type": "object"}, "strict": False}

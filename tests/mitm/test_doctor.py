@@ -247,6 +247,12 @@ def test_an_app_without_a_websocket_that_calls_by_http(told: Told) -> None:
     flow = request("/v1/responses", b"{}")
     told.doctor.called(flow)
     told.doctor.refused_upgrade(flow)
+    assert told.codes() == [], "it had asked for none"
+    upgrade = request("/v1/responses", None)
+    told.doctor.asked_upgrade(upgrade)
+    upgrade.request.host = "an upstream"
+    del upgrade.request.headers["user-agent"]
+    told.doctor.refused_upgrade(upgrade)
     assert told.codes() == ["socket_waiting"]
     told.doctor.called(flow)
     assert told.codes() == ["socket_fell_back"]

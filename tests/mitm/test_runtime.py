@@ -162,3 +162,21 @@ def test_the_clock_never_runs_back() -> None:
     times = [clock() for _ in range(100)]
     assert times == sorted(times)
     assert logging  # the module under test speaks through it
+
+
+def test_findings_have_the_configuration_and_the_calls(path: Path) -> None:
+    def codes(runtime: Runtime) -> list[str]:
+        return [finding["code"] for finding in runtime.findings()]
+
+    runtime = Runtime(path, b"k")
+    expected = ["config_off", "config_ok", "upstream_asked", "bypass_unseen", "no_calls"]
+    assert codes(runtime) == expected
+    runtime.began("one", opened(runtime).trace)
+    assert codes(runtime)[-1] == "calls_seen"
+    runtime.ended("one", opened(runtime).trace.metadata())
+    assert codes(runtime)[-1] == "calls_seen"
+    path.write_text("routes: 5")
+    runtime._reload()
+    assert codes(runtime)[0] == "config_invalid"
+    path.write_text(CONFIG + "history: false\n")
+    assert codes(Runtime(path, b"k")) == expected[:-1], "of no history nothing is said"

@@ -19,8 +19,7 @@ from wsproto.events import (
 from bridge.mitm import flows
 from bridge.mitm.layer import socket as layer
 from bridge.steps import Reply
-from bridge.store import Store
-from bridge.websocket import KEPT, Socket, accept
+from bridge.websocket import Socket, accept
 from tests.mitm.layer.wire import Wire
 from tests.mitm.scripted import Scripted
 
@@ -37,7 +36,7 @@ class App(Wire):
     """One whose WebSocket was accepted."""
 
     def __init__(self, exchange: Scripted | None = None) -> None:
-        self.socket = Socket(lambda: "resp_1", Store(KEPT))
+        self.socket = Socket(lambda: "resp_1")
         self.flows: list[http.HTTPFlow] = []
         self.drops = ""
         super().__init__(exchange, OFFER, self._served)
