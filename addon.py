@@ -106,6 +106,10 @@ class Bridge:
         if self.resending:
             self.resending.widen(client)
 
+    def client_disconnected(self, client: connection.Client) -> None:
+        if self.runtime:
+            self.runtime.doctor.left(client)
+
     def next_layer(self, nextlayer: NextLayer) -> None:
         if self.resending:
             self.resending.use_in(nextlayer)
@@ -127,6 +131,8 @@ class Bridge:
             self.runtime.doctor.tls_established(data)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if self.runtime and self.runtime.doctor.listens:
+            self.runtime.doctor.spoke(flow.client_conn)
         if self._is_ours(flow):
             flow.request.stream = False  # to be translated, a body has to be whole
 

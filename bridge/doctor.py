@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from .observed import Entry
+from .observed import HANDSHAKES, Entry
 from .scrub import scrub
 from .transform.headers import CREDENTIALS
 from .upstream import Target
@@ -207,10 +207,21 @@ CODES: dict[str, Code] = {
         NOTHING,
     ),
     "tls_broken_off": Code(
+        "problem",
+        "{app} hung up on seeing the bridge's certificate for {host}: {often}, not back since.",
+        f"That is how Node's apps do not trust the CA: {WITH_BRIDGE}, which sets "
+        "NODE_EXTRA_CA_CERTS.",
+    ),
+    "tls_broken_off_other": Code(
         "warning",
-        "{app} hung up while TLS for {host} was set up: {often}, not back since.",
-        f"It may not trust the bridge's CA: {WITH_BRIDGE}. Apps that know their server's "
-        "certificate by heart cannot be helped.",
+        "{app} hung up on seeing the bridge's certificate for {host}, no host of ours: {often}.",
+        f"It may not trust the CA: {WITH_BRIDGE}; or have intercept.only: true leave such hosts "
+        "alone.",
+    ),
+    "tls_silent": Code(
+        "warning",
+        "{app} set up TLS for {host} and hung up at once, without a request: {often}.",
+        f"Some apps do not trust the CA that way: {WITH_BRIDGE}. Nothing to do if it works.",
     ),
     "tls_failed": Code(
         "warning",
@@ -359,10 +370,10 @@ def app_findings(
 
 def _code(entry: Entry, covers: Callable[[str], bool], now: float) -> str:
     match entry.kind:
-        case "untrusted" | "broken_off" | "tls_failed" if entry.is_back:
+        case kind if kind in HANDSHAKES and entry.is_back:
             return "tls_trusted_since"
-        case "untrusted":
-            return "tls_untrusted" if covers(entry.host) else "tls_untrusted_other"
+        case "untrusted" | "broken_off" as kind:
+            return f"tls_{kind}" if covers(entry.host) else f"tls_{kind}_other"
         case "upgrade" if entry.is_back:
             return "socket_fell_back"
         case "upgrade":
@@ -372,7 +383,7 @@ def _code(entry: Entry, covers: Callable[[str], bool], now: float) -> str:
 
 
 PLAIN = {
-    "broken_off": "tls_broken_off",
+    "silent": "tls_silent",
     "tls_failed": "tls_failed",
     "unhandled": "host_unhandled",
     "tunnelled": "host_tunnelled",

@@ -9,16 +9,18 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
 
-# untrusted: it said that it does not trust the certificate. broken_off: it hung up before it had
-# the certificate accepted. tls_failed: any other end of a handshake. upgrade: its WebSocket was
-# refused. unhandled: a call to a host that is none of ours. tunnelled: a host of vendors that was
-# not looked into.
-type Kind = Literal["untrusted", "broken_off", "tls_failed", "upgrade", "unhandled", "tunnelled"]
+# untrusted: it said that it does not trust the certificate. broken_off: it hung up when it had seen
+# that. silent: it hung up right behind the handshake. tls_failed: any other end of a handshake.
+# upgrade: its WebSocket was refused. unhandled: a call to a host that is none of ours. tunnelled: a
+# host of vendors that was not looked into.
+type Kind = Literal[
+    "untrusted", "broken_off", "silent", "tls_failed", "upgrade", "unhandled", "tunnelled"
+]
 
-HANDSHAKES: tuple[Kind, ...] = ("untrusted", "broken_off", "tls_failed")
-# What OpenSSL has for the alerts of apps that do not accept a certificate.
+HANDSHAKES: tuple[Kind, ...] = ("untrusted", "broken_off", "silent", "tls_failed")
+# Words of mitmproxy's. First what OpenSSL has for the alerts of apps that refuse a certificate.
 DISTRUST = ("unknown ca", "bad certificate", "certificate unknown", "certificate_unknown")
-LEFT = "connection closed"  # mitmproxy's word for an app that hung up
+LEFT = "disconnected during the handshake"
 NEVER_BEGAN = ("connection closed early", "Cannot parse ClientHello")
 
 MOST = 200  # entries; the one that was not seen for longest goes first
@@ -60,8 +62,12 @@ class Observed:
         self.awaits_trust = True
         return True
 
+    def silent(self, host: str, app: str, now: float) -> None:
+        self._note("silent", host, app, now)
+        self.awaits_trust = True
+
     def trusted(self, host: str, app: str, now: float) -> None:
-        """A handshake went well."""
+        """A request came behind a handshake."""
         for kind in HANDSHAKES:
             self._came_back(kind, host, app, now)
 
@@ -101,7 +107,7 @@ def _handshake(reason: str) -> Kind | None:
         return None
     if any(words in reason for words in DISTRUST):
         return "untrusted"
-    return "broken_off" if reason == LEFT else "tls_failed"
+    return "broken_off" if LEFT in reason else "tls_failed"
 
 
 def plain(text: str) -> str:

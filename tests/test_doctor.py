@@ -21,7 +21,7 @@ from bridge.doctor import (
     warnings,
     worst_first,
 )
-from bridge.observed import Observed
+from bridge.observed import LEFT, Observed
 from bridge.upstream import Target
 
 KEY = "sk-a-key-of-its-own-1234"
@@ -90,8 +90,12 @@ def untrusted(host: str, at: float) -> Callable[[Observed], object]:
                      id="for a host that is none of ours"),
         pytest.param([untrusted("llm", 0), lambda o: o.trusted("llm", "curl/8", 1)], 2,
                      "tls_trusted_since", "once", id="that was told of it since"),
-        pytest.param([lambda o: o.handshake_failed("llm", "x", "connection closed", 0)], 1,
+        pytest.param([lambda o: o.handshake_failed("llm", "x", LEFT, 0)], 1,
                      "tls_broken_off", "hung up", id="one that said nothing"),
+        pytest.param([lambda o: o.handshake_failed("shop", "x", LEFT, 0)], 1,
+                     "tls_broken_off_other", "hung up", id="nor for another host"),
+        pytest.param([lambda o: o.silent("llm", "x", 0)], 1,
+                     "tls_silent", "without a request", id="one that said nothing afterwards"),
         pytest.param([lambda o: o.handshake_failed("llm", "x", "no shared cipher", 0)], 1,
                      "tls_failed", "could not agree", id="one that is too old"),
         pytest.param([lambda o: o.refused_upgrade("llm", "codex", 0)], 1,

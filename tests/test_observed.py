@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.observed import LONGEST, MAX_AGE, MOST, Observed
+from bridge.observed import LEFT, LONGEST, MAX_AGE, MOST, Observed
 
 ALERT = "OpenSSL Error([('SSL routines', '', 'tlsv1 alert unknown ca')])"
 
@@ -22,7 +22,7 @@ def kinds(observed: Observed, now: float = 0.0) -> list[tuple[str, str, str, int
         pytest.param(ALERT, "untrusted", id="an alert: unknown CA"),
         pytest.param("sslv3 alert bad certificate", "untrusted", id="an alert: bad certificate"),
         pytest.param("ssl/tls alert certificate unknown", "untrusted", id="an alert of Java's"),
-        pytest.param("connection closed", "broken_off", id="it hung up"),
+        pytest.param(f"The client {LEFT}. If this", "broken_off", id="it hung up"),
         pytest.param("OpenSSL Error([('', '', 'no shared cipher')])", "tls_failed", id="no cipher"),
         pytest.param("connection closed early", None, id="it had not begun"),
         pytest.param("Cannot parse ClientHello: 00", None, id="it was no TLS"),
@@ -53,6 +53,9 @@ def test_an_app_that_comes_back_is_well_until_the_next_time(observed: Observed) 
     assert not entry.is_back
     observed.trusted("h", "a", 3)
     assert entry.is_back
+    observed.silent("h", "a", 3)
+    [silent, _] = observed.entries(3)
+    assert silent.kind == "silent" and not silent.is_back and entry.is_back
     observed.handshake_failed("h", "a", ALERT, 4)
     assert not entry.is_back
 

@@ -32,6 +32,7 @@ from ..upstream import Target
 from .probe import ask
 
 PATIENCE = 10.0  # seconds that an upstream may take
+AT_ONCE = 1.0  # seconds
 
 # The first that fits. SSLError and the others are OSErrors too.
 FAILURES: tuple[tuple[type[OSError], Failure], ...] = (
@@ -51,6 +52,8 @@ class Doctor:
         self._config, self._tell, self._clock = config, tell, clock
         self.observed = Observed()
         self._upgrades: WeakKeyDictionary[http.HTTPFlow, tuple[str, str]] = WeakKeyDictionary()
+        # By the id of a connection: host, app, and since when.
+        self._quiet: dict[str, tuple[str, str, float]] = {}
         self._outcomes: dict[tuple[Target, str], Outcome] = {}
         self._asked_at = 0.0
         self._asking: asyncio.Task[None] | None = None
@@ -63,8 +66,29 @@ class Doctor:
             self._tell()
 
     def tls_established(self, data: tls.TlsData) -> None:
-        if self.observed.awaits_trust:
-            self.observed.trusted(_host(data.context), _app(data.context), self._clock())
+        who = _host(data.context), _app(data.context)
+        self._quiet[data.context.client.id] = *who, self._clock()
+
+    def spoke(self, client: connection.Client) -> None:
+        """A request came; to be called if `listens`."""
+        if (who := self._quiet.pop(client.id, None)) and self.observed.awaits_trust:
+            host, app, _ = who
+            self.observed.trusted(host, app, self._clock())
+
+    @property
+    def listens(self) -> bool:
+        """Whether an app has set up TLS and said nothing yet."""
+        return bool(self._quiet)
+
+    def left(self, client: connection.Client) -> None:
+        """An app hung up."""
+        if (who := self._quiet.pop(client.id, None)) is None:
+            return
+        host, app, since = who
+        is_ours = self._config().intercept.covers(host)
+        if is_ours and self._clock() - since < AT_ONCE:  # later: it only had it at hand
+            self.observed.silent(host, app, self._clock())
+            self._tell()
 
     def left_alone(self, hello: tls.ClientHelloData) -> None:
         """A connection that is not decrypted."""

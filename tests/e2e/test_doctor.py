@@ -5,10 +5,12 @@ Then the same in a terminal, and on its page.
 
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,24 @@ def fall_back(proxy: Proxy) -> None:
         assert refused.status_code == 426
         body = {"model": "m", "input": "[[text:Hello.]]"}
         assert app.post(RESPONSES, json=body, headers=named("agent/1")).status_code == 200
+
+
+@contextmanager
+def tunnel(proxy: Proxy) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as raw:
+        raw.sendall(b"CONNECT api.openai.com:443 HTTP/1.1\r\n\r\n")
+        assert raw.recv(4096).startswith(b"HTTP/1.1 200")
+        yield raw
+
+
+def look_at_certificate(raw: socket.socket) -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    trust = ssl.create_default_context()
+    app = trust.wrap_bio(incoming, outgoing, server_hostname="api.openai.com")
+    with suppress(ssl.SSLWantReadError):
+        app.do_handshake()
+    raw.sendall(outgoing.read())
+    assert raw.recv(1)
 
 
 def named(app: str) -> dict[str, str]:
@@ -159,6 +179,21 @@ def test_an_app_that_was_told_of_the_ca(sim: Simulator, start_proxy: Start) -> N
         )
         found = asked(proxy)
     assert "tls_untrusted" not in found and "tls_trusted_since" in found
+
+
+def test_apps_that_do_not_say_why_they_leave(start_proxy: Start) -> None:
+    """As programs of Node and of Bun do when they do not trust a certificate."""
+    proxy = start_proxy({"upstreams": {}, "routes": []})
+    with tunnel(proxy) as raw:
+        look_at_certificate(raw)
+    trust = ssl.create_default_context(cafile=proxy.ca)
+    with tunnel(proxy) as raw, trust.wrap_socket(raw, server_hostname="api.openai.com"):
+        pass
+    expected = {"tls_silent", "tls_broken_off"}
+    wait_until(lambda: expected <= asked(proxy).keys() or None, "both to be noticed")
+    found = asked(proxy)
+    assert "a program at 127.0.0.1 set up TLS" in found["tls_silent"]["seen"]
+    assert found["tls_broken_off"]["about"]["times"] == 1
 
 
 def test_a_websocket_that_an_upstream_did_not_take_after_all(

@@ -181,7 +181,7 @@ def handshake(host: str = "llm", app: str = "", error: str = ALERT) -> Any:
 
 
 def test_who_does_not_trust_is_known_by_what_it_said_or_by_its_address(told: Told) -> None:
-    told.doctor.tls_established(handshake())
+    assert not told.doctor.listens
     told.doctor.tls_failed(handshake(error="connection closed early"))
     assert seen(told) == [] and told.news == 0
     told.doctor.tls_failed(handshake())
@@ -191,8 +191,32 @@ def test_who_does_not_trust_is_known_by_what_it_said_or_by_its_address(told: Tol
         ("untrusted", "llm", "a program at 10.0.0.9"),
     ]
     assert told.news == 2
-    told.doctor.tls_established(handshake(app="curl/8"))
+    again = handshake(app="curl/8")
+    told.doctor.tls_established(again)
+    assert told.doctor.listens
+    told.doctor.spoke(again.context.client)
+    told.doctor.left(again.context.client)
+    assert not told.doctor.listens
     assert [entry.is_back for entry in told.doctor.observed.entries(0)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "host, seconds, told_of",
+    [
+        pytest.param("api.openai.com", 0.1, True, id="at once"),
+        pytest.param("api.openai.com", 9, False, id="after a while"),
+        pytest.param("shop.example", 0.1, False, id="of a host that is none of ours"),
+    ],
+)
+def test_who_hangs_up_behind_the_handshake(
+    told: Told, host: str, seconds: float, told_of: bool
+) -> None:
+    data = handshake(host)
+    told.doctor.tls_established(data)
+    told.now += seconds
+    told.doctor.left(data.context.client)
+    assert bool(seen(told)) is told_of and not told.doctor.listens
+    told.doctor.spoke(data.context.client)
 
 
 def test_where_no_name_is_given_the_address_is_told(told: Told) -> None:
