@@ -178,7 +178,8 @@ def _expect(target: Target, answer: Answer, status: int, events: int = 0) -> Non
 
 REDIRECTED = {IDLE: f"/idle{MESSAGES}"}
 TRANSLATED = {OURS: "/v1/chat/completions", SAME: MESSAGES, chat_stream("to-messages", 5): MESSAGES}
-PROOF = {"twin": REDIRECTED, "redirect": REDIRECTED, "bridge": {**TRANSLATED, **REDIRECTED}}
+BRIDGED = {**TRANSLATED, **REDIRECTED}
+PROOF = {"twin": REDIRECTED, "redirect": REDIRECTED, "hooked": BRIDGED, "bridge": BRIDGED}
 
 
 def prove(targets: Mapping[str, Target]) -> None:
@@ -221,6 +222,11 @@ def beside_redirect(*rows: Row) -> Iterator[Row]:
     return (replace(row, targets=("twin", "redirect", "bridge")) for row in rows)
 
 
+def beside_hooked(*rows: Row) -> Iterator[Row]:
+    """What it costs that a request could go on elsewhere, while it need not."""
+    return (replace(row, targets=("hooked", "bridge")) for row in rows)
+
+
 ROWS = (
     Row("memory at rest", "MB", Bar("+", 20), Rest()),
     Row("memory of an open stream", "KB", Bar("+", 150), OpenStreams(STALLED)),
@@ -239,5 +245,10 @@ ROWS = (
         Row("healthy primary, event", "µs", Bar("x", 1.5), Events(IDLE_STREAM), 20),
         Row("healthy primary, small, clock", "ms", NOISE, OnTheClock(THOUGHT), 20, median),
         Row("healthy primary, agent, clock", "ms", NOISE, OnTheClock(THOUGHT_AGENT), 20, median),
+    ),
+    *beside_hooked(
+        Row("failover unused, small request", "ms", NOISE, Requests(IDLE, 10), 120),
+        Row("failover unused, agent request", "ms", NOISE, Requests(IDLE_AGENT, 3), 60),
+        Row("failover unused, event", "µs", NOISE, Events(IDLE_STREAM), 30),
     ),
 )

@@ -3,7 +3,7 @@
 `direct` is the simulator itself; `plain` a mitmdump that hands everything on as it comes; `bridge`
 the same mitmdump with the addon. Which upstream the bridge chooses the model's name decides.
 `redirect` is a mitmdump with a few lines of Python that send all to one upstream, and `twin` the
-same once more.
+same once more. `hooked` is the bridge without failover inside a request.
 """
 
 import json
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from scripts._processes import Child, Failed, Proxy, tool
 
-PROXIES = ("plain", "twin", "redirect", "bridge")
+PROXIES = ("plain", "twin", "redirect", "hooked", "bridge")
 PACE = 0.001  # seconds between events
 STALL_AFTER = 20  # events
 THOUGHT = 0.3  # seconds before an answer begins; few models are faster
@@ -38,6 +38,7 @@ ROUTES = (
 QUIET = ("--set", "flow_detail=0")
 STREAMING = ("--set", "stream_large_bodies=1")
 REDIRECT = Path(__file__).with_name("redirect.py")
+ADDONS = {"bridge": "addon.py", "hooked": str(Path(__file__).with_name("hooked.py"))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,10 @@ def _proxy(name: str, folder: Path, port: int, profile: Path | None) -> Proxy:
     command = tool("mitmdump")
     if name in ("twin", "redirect"):
         options += ["-s", str(REDIRECT), "--set", f"redirect_to=http://127.0.0.1:{port}/idle"]
-    else:
+    elif name != "hooked":  # by hooks alone what is streamed cannot be translated
         options += STREAMING
-    if name == "bridge":
-        options += ["-s", "addon.py", "--set", f"bridge_config={folder}/config.yaml"]
+    if name in ADDONS:
+        options += ["-s", ADDONS[name], "--set", f"bridge_config={folder}/config.yaml"]
         if profile:
             command = [sys.executable, "-m", "scripts._bench.profiled", str(profile)]
     return Proxy(command, folder / name, *options)
