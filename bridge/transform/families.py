@@ -120,6 +120,7 @@ COMPATIBLE: dict[Protocol, Profile] = {
         mcp_beta="",
         merge_roles=True,
         top_k=True,
+        signed_thinking=False,
     ),
     "openai_responses": Profile(
         cache_breakpoints=False,

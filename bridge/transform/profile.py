@@ -84,6 +84,7 @@ class Profile:
     output_format: Models = ALL  # models that take output_config.format
     compaction: Models = ALL  # models whose context is summed up when it grows too long
     mcp_beta: str = "mcp-client-2026-09-15"  # that lets MCP servers be named; "": there is none
+    signed_thinking: bool = True  # refuses thinking without a signature
     drop_unbound: bool = False  # thinking of another conversation is dropped instead of refused
     max_tokens_default: int = 32_000  # where the client gave no limit; the API demands one
     output_limits: tuple[tuple[str, int], ...] = ()  # (model glob, most output tokens)

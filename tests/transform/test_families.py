@@ -262,6 +262,7 @@ def test_chat_servers(flag: str, vendor: object, compatible: object) -> None:
         ("max_tokens_default", 32_000, 32_000),
         ("efforts", ("low", "medium", "high", "xhigh", "max"), ("low", "medium", "high")),
         ("mcp_beta", "mcp-client-2026-09-15", ""),
+        ("signed_thinking", True, False),
     ],
 )
 def test_messages_servers(flag: str, vendor: object, compatible: object) -> None:

@@ -29,7 +29,7 @@ def states(body: Json) -> Iterator[str]:
 
 def without_state(body: Json, *, bare: bool, ctx: Context) -> Json:
     """`body` without our envelopes, and with `bare` without everybody's state; notes for each."""
-    dropped = {(n, m) for n, m, block in _blocks(body) if _goes(block, bare)}
+    dropped = {(n, m) for n, m, block in _blocks(body) if _goes(block, bare, ctx)}
     if not dropped:
         return body
     for n, m in sorted(dropped):
@@ -53,9 +53,9 @@ def _without(message: Json, n: int, dropped: set[tuple[int, int]]) -> Json:
     return {**message, "content": kept}
 
 
-def _goes(block: Json, bare: bool) -> bool:
+def _goes(block: Json, bare: bool, ctx: Context) -> bool:
     if _is_thinking(block):
-        return bare or is_sealed(state_of(block))
+        return bare or is_sealed(state := state_of(block)) or _is_unsigned(state, ctx)
     return _is_served(block) and (bare or is_shown(block))
 
 
@@ -70,6 +70,11 @@ def _blocks(body: Json) -> Iterator[tuple[int, int, Json]]:
 
 def _is_thinking(block: Json) -> bool:
     return block.get("type") in THINKING
+
+
+def _is_unsigned(state: str, ctx: Context) -> bool:
+    """Made by a server that signs nothing, and refused by one that does."""
+    return not state and ctx.profile.signed_thinking
 
 
 def _is_served(block: Json) -> bool:

@@ -343,8 +343,7 @@ class Encoder:
                 sealed = self._block_delta(type="signature_delta", signature=signature)
                 return (sealed if signature else b"") + self._block_stop()
             case ReasoningPart():
-                block = encode_thinking("", native, self._ctx)
-                return self._block_start(block) + self._block_stop() if block else b""
+                return self._unsaid(encode_thinking("", native, self._ctx))
             case ToolCallPart():
                 given = {} if opened else encode_input(text, "", self._ctx)
                 rest = self._arguments(dump_text(given)) if given else b""
@@ -355,6 +354,16 @@ class Encoder:
                 return self._block_stop()
             case _:
                 return b""
+
+    def _unsaid(self, block: Json) -> bytes:
+        """Thinking without text. Its signature is a delta as well: apps take it from no start."""
+        if block is None:
+            return b""
+        if not (signature := block.get("signature")):
+            return self._block_start(block) + self._block_stop()
+        start = self._block_start({**block, "signature": ""})
+        sealed = self._block_delta(type="signature_delta", signature=signature)
+        return start + sealed + self._block_stop()
 
     def _stop(self, finish: Finish, usage: Usage | None, tier: str | None) -> bytes:
         self._over = True

@@ -6,6 +6,8 @@ import pytest
 
 from bridge.transform.anthropic_messages import states, without_identity, without_state
 from bridge.transform.context import context
+from bridge.transform.families import COMPATIBLE
+from bridge.transform.profile import Profile
 
 A = "anthropic_messages"
 SEALED = "brg1.x.y"
@@ -28,9 +30,11 @@ def body(*content: Any, **fields: Any) -> dict[str, Any]:
     return {"messages": [USER, {"role": "assistant", "content": [*content]}, RESULT], **fields}
 
 
-def left(given: Any, *, bare: bool) -> tuple[Any, list[tuple[str, str]]]:
+def left(
+    given: Any, *, bare: bool, profile: Profile | None = None
+) -> tuple[Any, list[tuple[str, str]]]:
     """What is left of `given`, and the notes."""
-    ctx = context(A, A)
+    ctx = context(A, A, profile)
     kept = without_state(given, bare=bare, ctx=ctx)
     return kept, [(note.code, note.where) for note in ctx.notes]
 
@@ -84,6 +88,14 @@ def test_what_is_left(content: Any, bare: bool, kept: Any, codes: list[str]) -> 
     assert result == body(*kept) and given == body(*content)
     assert [code for code, _ in notes] == codes
     assert all(where.startswith("messages[1].content[") for _, where in notes)
+
+
+@pytest.mark.parametrize("unsigned", [UNSIGNED, {**UNSIGNED, "thinking": "", "signature": ""}])
+def test_unsigned_thinking_goes_where_signatures_are_checked(unsigned: Any) -> None:
+    given = body(unsigned, THINKING, USE)
+    kept, notes = left(given, bare=False)
+    assert kept == body(THINKING, USE) and notes == [("opaque_foreign", "messages[1].content[0]")]
+    assert left(given, bare=False, profile=COMPATIBLE[A]) == (given, [])
 
 
 @pytest.mark.parametrize("odd", [None, 5, {}, {"role": "assistant"}, {"content": True}])

@@ -712,6 +712,15 @@ def thinking_delta(text: str) -> Any:
         ),
         pytest.param(think(), [], id="nothing thought, nothing to carry"),
         pytest.param(
+            think(native=Native(A, ({**EMPTY, "signature": "s"},))),
+            [
+                block_start(EMPTY),
+                block_delta(type="signature_delta", signature="s"),
+                block_stop(),
+            ],
+            id="no text: the signature is a delta all the same, for apps read no other",
+        ),
+        pytest.param(
             think(native=Native(A, (REDACTED,))),
             [block_start(REDACTED), block_stop()],
             id="redacted",
@@ -726,8 +735,8 @@ def test_thinking_is_written(events: list[Event], wire: list[Any]) -> None:
 def test_another_vendors_reasoning_is_sealed_into_the_signature(texts: tuple[str, ...]) -> None:
     ctx = context(A, "openai_chat")
     events = written(*think(*texts, native=STATE), ctx=ctx)
-    holders = [e.get("delta") or e.get("content_block") or {} for e in events]
-    [signature] = filter(None, (holder.get("signature") for holder in holders))
+    deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
+    [signature] = [delta["signature"] for delta in deltas if delta["type"] == "signature_delta"]
     assert unseal(signature, ctx.key) == STATE
 
 
