@@ -6,6 +6,7 @@ from ..conversation import Seen, Settings, Tool, Turn, observe
 from ..dialect import dumps
 
 Json = Any
+MARKS = ("prompt_cache_breakpoint", "cache_control")
 
 
 def read(body: Json) -> Seen:
@@ -34,8 +35,15 @@ def history(body: Json) -> tuple[str, list[bytes]]:
     """The first words of the user, and what the cache goes by, piece by piece."""
     told = [message for message in body["messages"] if message["role"] == "user"]
     spoken = [{**m, "content": parts(m.get("content"))} for m in body["messages"]]
-    pieces = [body.get("tools") or [], *spoken]
+    pieces = [body.get("tools") or [], *map(_bare, spoken)]
     return text_of(told[0].get("content")) if told else "", [dumps(piece) for piece in pieces]
+
+
+def _bare(value: Json) -> Json:
+    """Without marks for the cache."""
+    if isinstance(value, dict):
+        return {key: _bare(value[key]) for key in value if key not in MARKS}
+    return [_bare(item) for item in value] if isinstance(value, list) else value
 
 
 def _result(turns: list[Turn], message: Json) -> None:

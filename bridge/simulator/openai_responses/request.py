@@ -44,11 +44,18 @@ def history(body: Json) -> tuple[str, list[bytes]]:
 
 
 def _spelled(item: Json) -> Json:
-    """A text is a list of one part."""
-    if kind_of(item) != "message" or not isinstance(item["content"], str):
-        return item
-    kind = "output_text" if item["role"] == "assistant" else "input_text"
-    return {**item, "content": [{"type": kind, "text": item["content"]}]}
+    """Without marks for the cache; a text that stands alone is a list of one part."""
+    key = "output" if kind_of(item) in RESULTS else "content"
+    if not isinstance(item.get(key), str):
+        return _bare(item)
+    kind = "output_text" if item.get("role") == "assistant" else "input_text"
+    return _bare({**item, key: [{"type": kind, "text": item[key]}]})
+
+
+def _bare(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {key: _bare(value[key]) for key in value if key != "prompt_cache_breakpoint"}
+    return [_bare(item) for item in value] if isinstance(value, list) else value
 
 
 def items(body: Json) -> list[Json]:
