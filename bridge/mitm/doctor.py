@@ -30,6 +30,7 @@ from ..settings import WELL_KNOWN_HOSTS, Intercept
 from ..transform import detect
 from ..upstream import Target
 from .probe import ask
+from .web import HOST
 
 PATIENCE = 10.0  # seconds that an upstream may take
 AT_ONCE = 1.0  # seconds
@@ -85,7 +86,7 @@ class Doctor:
         if (who := self._quiet.pop(client.id, None)) is None:
             return
         host, app, since = who
-        is_ours = self._config().intercept.covers(host)
+        is_ours = self._config().intercept.covers(host) and host != HOST  # there the doctor knocks
         if is_ours and self._clock() - since < AT_ONCE:  # later: it only had it at hand
             self.observed.silent(host, app, self._clock())
             self._tell()

@@ -206,11 +206,14 @@ def test_who_does_not_trust_is_known_by_what_it_said_or_by_its_address(told: Tol
         pytest.param("api.openai.com", 0.1, True, id="at once"),
         pytest.param("api.openai.com", 9, False, id="after a while"),
         pytest.param("shop.example", 0.1, False, id="of a host that is none of ours"),
+        pytest.param("bridge.local", 0.1, False, id="as ./scripts/doctor does"),
     ],
 )
 def test_who_hangs_up_behind_the_handshake(
     told: Told, host: str, seconds: float, told_of: bool
 ) -> None:
+    hosts = {"hosts": ["well-known", "bridge.local"]}
+    told.config = parse(json.dumps({"intercept": hosts, "upstreams": {}, "routes": []}), "c", {})
     data = handshake(host)
     told.doctor.tls_established(data)
     told.now += seconds
