@@ -136,6 +136,8 @@ class Desk:
     # --- models
 
     def models(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+        if endpoints.asks_for_catalogue(side):
+            return _reply(endpoints.NO_CATALOGUE)
         if not endpoints.maps_models(choice.route.upstreams):
             return self._listed(call, choice, now, _reply, side.dialect)
         return _reply(endpoints.models(choice.route.upstreams, side.dialect))

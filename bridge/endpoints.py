@@ -80,6 +80,15 @@ MODELS: dict[Protocol, str] = {
 }
 
 
+# Codex asks for a catalogue: not only names, but how each model is to be instructed, which nobody
+# here knows. It goes on with the one that it brings, and cannot read a list of names.
+NO_CATALOGUE: Json = {"models": []}
+
+
+def asks_for_catalogue(asked: Side) -> bool:
+    return asked.kind == "models" and "client_version" in asked.query
+
+
 def models(upstreams: Iterable[Upstream], dialect: Protocol) -> Json:
     """The names an app may ask for, as far as the model maps of `upstreams` say them."""
     return _list(

@@ -98,6 +98,13 @@ def test_models() -> None:
     assert (status, told["error"]["type"]) == (404, "not_found_error")
 
 
+@pytest.mark.parametrize("upstream", ["chat", "openai"])
+def test_codex_gets_no_catalogue_and_so_keeps_its_own(upstream: str) -> None:
+    made = desk(f"[{{upstreams: [{upstream}]}}]")
+    for path in ("/v1/models", "/backend-api/codex/models"):
+        assert read(answer(made, "GET", f"{path}?client_version=0.169.0")) == (200, {"models": []})
+
+
 @pytest.mark.parametrize(
     "upstream, path", [("claude", "/v1/models?limit=1000"), ("openai", "/v1/models")]
 )
