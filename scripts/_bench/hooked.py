@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bridge.mitm import versions  # noqa: E402
+from bridge.mitm import versions
 
 versions.resending = lambda: None
 

@@ -132,6 +132,16 @@ def test_an_interrupted_set_up_starts_again(project: Project) -> None:
     assert not project.witness.exists()
 
 
+def test_what_a_link_leads_to_is_left_alone(project: Project) -> None:
+    theirs = project.root.with_name("theirs")
+    project.venv.rename(theirs)
+    (theirs / ".unfinished").touch()
+    before = sorted(theirs.rglob("*"))
+    project.venv.symlink_to(theirs)
+    assert MAKING in project.need()
+    assert not project.venv.is_symlink() and sorted(theirs.rglob("*")) == before
+
+
 def remove_python(project: Project) -> None:
     for python in (project.venv / "bin").glob("python*"):
         python.unlink()
