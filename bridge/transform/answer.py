@@ -315,8 +315,9 @@ class Answer:
                 self._commit_if(isinstance(self._open, ToolCallPart) and not cut)
                 self._note_state(native)
                 self._open = None
-            case Stop(finish, usage):
+            case Stop(finish, usage, states=states):
                 self.phase, self.usage, self.finish_reason = "finished", usage, finish.reason
+                self.states += states if self._same else ()
             case Failure(error):
                 self.phase, self.failure = "failed", error
             case _:

@@ -3,6 +3,7 @@
 Values only, like those of `model`.
 """
 
+from dataclasses import field
 from typing import Literal
 
 from .json_text import Json
@@ -141,12 +142,16 @@ class PartEnd:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The answer is whole. `native` is all of it as its upstream made it, if it holds state."""
+    """The answer is whole. `native` is all of it as its upstream made it, if it holds state.
+
+    `states` are those that its end tells once more: vendors seal the same thing anew each time.
+    """
 
     finish: Finish
     usage: Usage | None = None
     service_tier: str | None = None
     native: Native | None = None
+    states: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

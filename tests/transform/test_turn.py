@@ -392,6 +392,22 @@ def test_what_a_client_of_the_same_protocol_gets_is_known_by_its_states(as_strea
     assert translator.turn is None
 
 
+def test_a_state_is_known_in_each_of_the_forms_that_a_stream_tells_it_in() -> None:
+    translator = Translator(R, R, upstream_id="up")
+    translator.request(json.dumps({"model": "m", "input": "hi", "stream": True}).encode())
+    thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+    done, last = ({**thought, "encrypted_content": sealed} for sealed in ("first", "anew"))
+    told = {"id": "resp_1", "model": "m", "status": "completed", "output": [last]}
+    for event in (
+        {"type": "response.created", "response": {**told, "status": "in_progress", "output": []}},
+        {"type": "response.output_item.added", "output_index": 0, "item": thought},
+        {"type": "response.output_item.done", "output_index": 0, "item": done},
+        {"type": "response.completed", "response": told},
+    ):
+        translator.stream(f"data: {json.dumps(event)}\n\n".encode())
+    assert translator.states == ["first", "anew"]  # apps send back the one or the other
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_billing_stays_with_the_apps_own_vendor(own: bool) -> None:
     system = "x-anthropic-billing-header: cch=1;\nBe brief."

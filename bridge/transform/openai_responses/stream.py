@@ -64,6 +64,7 @@ from .finish import (
     status_of,
 )
 from .parts import PROTOCOL, encode_annotation, encode_call_item, encode_logprobs
+from .state import states
 from .usage import decode_usage, encode_tool_usage, encode_usage
 
 __all__ = ["Decoder", "Encoder"]
@@ -168,7 +169,8 @@ class Decoder:
         finish = finish or decode_finish(status, response, *held, self._ctx)
         self._over = True
         tier = tier_of(response) or (self._start.service_tier if self._start else None)
-        return [*begun, *due, Stop(finish, usage, tier)]
+        told_again = tuple(states({"input": response.get("output")}))
+        return [*begun, *due, Stop(finish, usage, tier, states=told_again)]
 
 
 # --- encoding
