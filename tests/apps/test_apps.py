@@ -1,0 +1,150 @@
+"""Real apps, each unattended through the real bridge, in every upstream protocol and misfortune.
+
+Each run has a network of its own in which there is nothing but loopback (`namespace`); what one
+does and how it is judged is in `cell`. The few that every run of the tests has are marked in
+`DEFAULT`; the others are behind `./scripts/test --apps`.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.apps.cell import PROTOCOLS
+from tests.apps.installer import CannotInstall, installed
+from tests.apps.results import RESULTS, Name, Results, table
+from tests.apps.scenarios import SCENARIOS
+from tests.apps.table import APPS, PACKAGES
+from tests.processes import ROOT
+
+SECONDS = 100  # for a run, of which the app may take most
+INSTALLING = 1000
+# App, scenario and protocol of the primary, whatever the option.
+DEFAULT: set[Name] = {
+    ("Claude Code", "429, then 529", "messages"),
+    ("Claude Code", "healthy", "chat"),
+    ("Codex", "dies", "chat"),
+    ("Codex", "healthy", "messages"),
+    ("Python SDK, messages", "error in a 200", "responses"),
+    ("Node SDK, responses", "429, then 529", "messages"),
+}
+CELLS = [(app, scenario, kind) for app in APPS for scenario in SCENARIOS for kind in PROTOCOLS]
+
+
+@pytest.fixture(scope="session")
+def play(
+    own_network: None, confdir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., list[str]]:
+    """Plays a run in a process of its own, and gives what was wrong."""
+
+    def play(app: str, *case: str) -> list[str]:
+        folder = tmp_path_factory.mktemp("run")
+        command = [sys.executable, "-m", "tests.apps.cell", app, *case, str(folder), str(confdir)]
+        with subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                told, complained = process.communicate(timeout=SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                return [f"the run did not end in {SECONDS} s"]
+        assert process.returncode == 0, complained
+        problems: list[str] = json.loads(told)
+        return problems
+
+    return play
+
+
+@pytest.fixture
+def need(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Has a package; without the option, and but for the build, nothing is downloaded for it."""
+    asked_for = "CI" in os.environ or request.node.get_closest_marker("apps") is not None
+
+    def need(name: str) -> None:
+        package = PACKAGES[name]
+        if not (asked_for or package.is_complete):
+            pytest.skip(f"{name} is not installed; ./scripts/test --apps does that")
+        try:
+            installed(package)
+        except CannotInstall as error:
+            assert "CI" not in os.environ, str(error)
+            pytest.skip(str(error))
+
+    return need
+
+
+@pytest.fixture(scope="session")
+def own_network() -> None:
+    """Or none of this can be tried."""
+    alone = "from tests.apps.namespace import isolate; isolate()"
+    done = subprocess.run([sys.executable, "-c", alone], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        told = f"this system gives no process a network of its own: {done.stderr[-200:]}"
+        assert "CI" not in os.environ, told
+        pytest.skip(told)
+
+
+@pytest.mark.timeout(SECONDS + INSTALLING)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, id=", ".join(name), marks=[] if name in DEFAULT else pytest.mark.apps)
+        for name in CELLS
+    ],
+)
+def test_an_app_does_its_work(
+    name: Name,
+    need: Callable[[str], None],
+    play: Callable[..., list[str]],
+    pytestconfig: pytest.Config,
+) -> None:
+    for package in APPS[name[0]].needs:
+        need(package)
+    problems = play(*name)
+    results: Results = pytestconfig.stash.setdefault(RESULTS, {})
+    results[name] = problems
+    assert problems == []
+
+
+ALONE = """
+import socket
+from tests.apps.namespace import isolate
+isolate()
+print([name for _, name in socket.if_nameindex()])
+with socket.create_server(("127.0.0.1", 0)) as server:
+    socket.create_connection(server.getsockname()).close()
+for address in ("192.0.2.1", "2001:db8::1"):
+    try:
+        socket.create_connection((address, 80), 5)
+    except OSError as error:
+        print(error.strerror)
+"""
+
+
+def test_a_run_reaches_loopback_and_nothing_else() -> None:
+    done = subprocess.run([sys.executable, "-c", ALONE], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["['lo']", *["Network is unreachable"] * 2], done.stderr
+
+
+def test_the_runs_of_every_day_are_among_all() -> None:
+    assert set(CELLS) >= DEFAULT
+    assert {app for app, _, _ in DEFAULT} >= {"Claude Code", "Codex"}
+
+
+def test_the_table_shows_what_failed() -> None:
+    lines = list(table({("x", "healthy", "chat"): [], ("x", "dies", "messages"): ["it ended"]}))
+    assert [line.split() for line in lines[2:3]] == [
+        ["x", "-", "ok", "-", *"---", "FAIL", *"--", *"---"]
+    ]
+    assert lines[-1] == "FAIL x, dies, messages: it ended"
