@@ -14,6 +14,7 @@ from .respond import COUNTING, DIALECTS
 from .upstreams import Recorded
 
 Json = Any
+CHANGED = "does not begin as request"
 SHOWN = 80  # bytes of what is there and of what was
 
 
@@ -30,15 +31,17 @@ def _named(record: Recorded) -> str:
 def _changed_histories(records: Iterable[Recorded]) -> Iterator[str]:
     latest: dict[tuple[str, ...], tuple[int, list[bytes]]] = {}
     for record in records:
-        if record.operation not in DIALECTS or record.operation in COUNTING or record.refusal:
+        body, operation = record.body, record.operation
+        if operation not in DIALECTS or operation in COUNTING:
             continue
-        body = record.body
-        start, pieces = DIALECTS[record.operation].history(body)
-        key = (record.upstream, record.operation, str(body.get("model")), start)
+        if record.refusal or not isinstance(body, dict):
+            continue
+        start, pieces = DIALECTS[operation].history(body)
+        key = (record.upstream, operation, str(body.get("model")), start)
         if key in latest:
             number, before = latest[key]
             if told := _difference(before, pieces):
-                yield f"{_named(record)}: does not begin as request {number} did, {told}"
+                yield f"{_named(record)}: {CHANGED} {number} did, {told}"
         latest[key] = (record.number, pieces)
 
 

@@ -26,6 +26,7 @@ DIALECTS: dict[str, Dialect] = {
     "responses/input_tokens": openai_responses,
 }
 COUNTING = ("messages/count_tokens", "responses/input_tokens")
+NOT_OFFERED = 426
 WITHOUT_V1 = ("chat/completions", "models")  # compatible servers live under any path
 OPERATION = re.compile(
     r"(?P<base>(?:/.*)?)/(?P<operation>messages/count_tokens|messages|chat/completions|"
@@ -137,7 +138,8 @@ def respond(exchange: Exchange, rules: Rules, faults: list[Fault]) -> Reply:
     try:
         return _faulted(exchange, faults) or _answer(exchange, rules, faults)
     except Rejected as problem:
-        exchange.refusal = problem.message
+        if problem.status != NOT_OFFERED:  # which breaks no rule
+            exchange.refusal = problem.message
         return _error_reply(exchange, problem)
 
 
@@ -177,7 +179,7 @@ def request_id(exchange: Exchange) -> str:
 def _answer(exchange: Exchange, rules: Rules, faults: list[Fault]) -> Reply:
     request, place = exchange.request, exchange.place
     if (request.header("upgrade") or "").lower() == "websocket":
-        raise Rejected(426, "WebSocket is not offered here; use HTTP.")
+        raise Rejected(NOT_OFFERED, "WebSocket is not offered here; use HTTP.")
     expected = "GET" if place is not None and place.operation == "models" else "POST"
     if place is None or request.method != expected:
         raise _unknown_path(exchange)

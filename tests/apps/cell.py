@@ -22,8 +22,11 @@ from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Self
 
 import yaml
+from mitmproxy import http
+from mitmproxy.io import FlowReader
 
 from bridge.simulator import Recorded, Simulator, running
+from bridge.simulator.complaints import CHANGED
 from tests.apps.namespace import isolate
 from tests.apps.scenarios import HEALTHY, SCENARIOS, Scenario
 from tests.apps.table import APPS, PACKAGES, App
@@ -38,6 +41,7 @@ PROTOCOLS = {
 }
 # What apps ask of their vendors besides, and would ask again and again if nobody answered.
 ELSEWHERE = "@!(~u /v1/ | ~u /models | ~d bridge.local | ~d mitm.it)@404"
+UPGRADE = {"serve": 101, "refuse": 426}  # how a WebSocket is answered
 SIDE = "a-small-model"  # of titles and the like
 
 
@@ -60,10 +64,14 @@ class Secrets:
 @dataclass(frozen=True)
 class Cell:
     app: App
-    scenario: Scenario
-    kind: str  # what the primary speaks; the backup speaks the next one
+    name: str  # of the scenario
+    kind: str  # what the primary speaks
     folder: Path
     confdir: Path
+
+    @property
+    def scenario(self) -> Scenario:
+        return SCENARIOS[self.name]
 
     @property
     def home(self) -> Path:
@@ -72,6 +80,10 @@ class Cell:
     @property
     def work(self) -> Path:
         return self.folder / "work"
+
+    @property
+    def flows(self) -> Path:
+        return self.folder / "flows.mitm"
 
     @property
     def config(self) -> Path:
@@ -86,20 +98,27 @@ class Cell:
 # --- what is set up
 
 
-def write_config(cell: Cell, urls: dict[str, str]) -> None:
-    kinds = list(PROTOCOLS)
-    start = kinds.index(cell.kind)
+def backup_of(kind: str) -> str:
+    """What the backup of such a primary speaks: the next protocol."""
+    kinds = [*PROTOCOLS, *PROTOCOLS]
+    return kinds[kinds.index(kind) + 1]
+
+
+def write_config(cell: Cell, urls: dict[str, str], *, is_vendor: bool = True) -> None:
+    """The upstreams are the vendors', or servers that are compatible with them."""
     upstreams = {}
-    for place, (name, url) in enumerate(urls.items()):
-        protocol, profile, model = PROTOCOLS[kinds[(start + place) % len(kinds)]]
+    kinds = (cell.kind, backup_of(cell.kind))
+    for kind, (name, url) in zip(kinds, urls.items(), strict=True):
+        protocol, profile, model = PROTOCOLS[kind]
         upstreams[name] = {
             "protocol": protocol,
             "url": url,
             "api_key": f"key-of-{name}",
-            "profile": profile,
+            "profile": profile if is_vendor else "compatible",
             "models": {cell.app.model: model, "*": SIDE},
         }
     settings = {
+        "intercept": {"websocket": cell.app.websocket},
         "upstreams": upstreams,
         "routes": [{"upstreams": list(upstreams)}],
         "failover": {"cooldown": "1ms", "health_check": {"interval": 0}},
@@ -109,25 +128,18 @@ def write_config(cell: Cell, urls: dict[str, str]) -> None:
 
 def words_of(cell: Cell, secrets: Secrets) -> dict[str, str]:
     """What the table's texts leave open."""
+    command = "echo $(({} * {}))".format(*secrets.factors)
+    shell = cell.app.shell.format(command=command)
+    read = cell.app.read.format(file=cell.work / "note.txt")
     return {
         **{name: str(package.programs) for name, package in PACKAGES.items()},
-        "work": str(cell.work),
-        "home": str(cell.home),
+        "command": command,
+        "shell": shell,
+        "read": read,
         "python": sys.executable,
         "programs": str(Path(__file__).with_name("programs")),
-        "prompt": prompt(cell.app, cell.work, secrets),
+        "prompt": cell.app.prompt.format(shell=shell, read=read),
     }
-
-
-def prompt(app: App, work: Path, secrets: Secrets) -> str:
-    """What steers the simulator, as if it were the user's words."""
-    command = "echo $(({} * {}))".format(*secrets.factors)
-    shell = app.shell.format(command=command)
-    read = app.read.format(file=work / "note.txt")
-    return (
-        f"Compute, read the note, report. [[reason:One after the other.]]"
-        f"[[do:{shell}]][[do:{read}]][[results]]"
-    )
 
 
 def environment(cell: Cell, words: dict[str, str]) -> dict[str, str]:
@@ -142,7 +154,7 @@ def environment(cell: Cell, words: dict[str, str]) -> dict[str, str]:
     }
 
 
-def prepare(cell: Cell, secrets: Secrets, words: dict[str, str]) -> None:
+def prepare(cell: Cell, secrets: Secrets) -> None:
     for folder in (cell.home, cell.work):
         folder.mkdir(parents=True)
     (cell.work / "note.txt").write_text(secrets.word + "\n", "utf-8")
@@ -167,7 +179,7 @@ class Run:
 def play(cell: Cell) -> list[str]:
     secrets = Secrets.drawn()
     words = words_of(cell, secrets)
-    prepare(cell, secrets, words)
+    prepare(cell, secrets)
     with ExitStack() as life, running() as backup, ThreadPoolExecutor(1) as beside:
         primary = life.enter_context(running())
         upstreams = {"primary": primary, "backup": backup}
@@ -185,7 +197,11 @@ def play(cell: Cell) -> list[str]:
             over.set()
         for name, text in (("stdout", run.told), ("stderr", run.complained)):
             (cell.folder / name).write_text(text, "utf-8")  # for who looks into it
-        return [*misbehaved(run, secrets), *misled(cell, upstreams)]
+        return [
+            *misbehaved(cell, run, secrets),
+            *misled(cell, upstreams),
+            *misrecorded(cell),
+        ]
 
 
 def end_behind_an_answer(
@@ -204,7 +220,7 @@ def end_behind_an_answer(
 
 
 def run_app(cell: Cell, words: dict[str, str]) -> Run:
-    options = [f"confdir={cell.confdir}", f"save_stream_file={cell.folder / 'flows.mitm'}"]
+    options = [f"confdir={cell.confdir}", f"save_stream_file={cell.flows}"]
     options += [f"bridge_config={cell.config}", f"block_list={ELSEWHERE}"]
     command = [str(ROOT / "scripts" / "with-bridge")]
     for option in options:
@@ -232,18 +248,24 @@ def run_app(cell: Cell, words: dict[str, str]) -> Run:
 # --- what came of it
 
 
-def misbehaved(run: Run, secrets: Secrets) -> Iterator[str]:
+def misbehaved(cell: Cell, run: Run, secrets: Secrets) -> Iterator[str]:
+    """Some apps print what their tools said, so it is the answer behind that which counts."""
     if run.status != 0:
         ended = "took too long" if run.status is None else f"ended with {run.status}"
         yield f"it {ended} and said {run.told[-SHOWN:]!r}, {run.complained[-SHOWN:]!r}"
-    elif missing := [word for word in secrets.told if word not in run.told]:
+        return
+    _, found, answer = run.told.rpartition(cell.app.answer)
+    missing = [word for word in secrets.told if not found or word not in answer]
+    if missing:
         yield f"its answer lacks {missing}: {run.told[-SHOWN:]!r}"
 
 
 def misled(cell: Cell, upstreams: dict[str, Simulator]) -> Iterator[str]:
     """What the upstreams have to complain about, and whether the right ones were asked."""
     for name, simulator in upstreams.items():
-        yield from (f"{name}: {complaint}" for complaint in simulator.complaints())
+        for complaint in simulator.complaints():
+            if not (cell.app.rewrites and CHANGED in complaint):
+                yield f"{name}: {complaint}"
     primary, backup = (len(asked(cell, simulator)) for simulator in upstreams.values())
     fails = cell.scenario != HEALTHY
     if not primary or fails != bool(backup):
@@ -252,19 +274,35 @@ def misled(cell: Cell, upstreams: dict[str, Simulator]) -> Iterator[str]:
         yield f"{left} faults were never met"
 
 
+def misrecorded(cell: Cell) -> Iterator[str]:
+    """What the bridge did otherwise than it was told, and what it lost where nothing had to be."""
+    with cell.flows.open("rb") as file:
+        flows = [flow for flow in FlowReader(file).stream() if isinstance(flow, http.HTTPFlow)]
+    if expected := UPGRADE.get(cell.app.websocket):
+        answers = {flow.response.status_code for flow in flows if flow.response}
+        if answers.isdisjoint({expected}) or not answers.isdisjoint(
+            {*UPGRADE.values()} - {expected}
+        ):
+            yield f"upgrades to WebSocket were not answered {expected}, as was configured"
+    if cell.scenario == HEALTHY and cell.kind == cell.app.protocol:
+        for flow in flows:
+            for note in flow.metadata.get("bridge", {}).get("notes", ()):
+                if note["severity"] == "lost":
+                    yield f"lost: {note['code']} at {note['where']}, {note['detail']}"
+
+
 def asked(cell: Cell, simulator: Simulator) -> list[Recorded]:
     """What the app's own model was asked, which has another name than that of side requests."""
     told = [record for record in simulator.requests() if isinstance(record.body, dict)]
     return [record for record in told if record.body.get("model") != SIDE]
 
 
-def main() -> int:
-    name, scenario, kind, folder, confdir = sys.argv[1:]
+def from_arguments() -> Cell:
+    """And from there on there is no network but loopback."""
+    app, scenario, kind, folder, confdir = sys.argv[1:]
     isolate()
-    cell = Cell(APPS[name], SCENARIOS[scenario], kind, Path(folder), Path(confdir))
-    sys.stdout.write(json.dumps(play(cell)))
-    return 0
+    return Cell(APPS[app], scenario, kind, Path(folder), Path(confdir))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.stdout.write(json.dumps(play(from_arguments())))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.results import RESULTS, table
+from tests.apps.results import results, table
 
 
 @pytest.fixture(scope="session")
@@ -13,11 +13,11 @@ def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("confdir")
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The table, also when all is well."""
-    if results := config.stash.get(RESULTS, None):
+    stats = terminalreporter.stats
+    reports = [*stats.get("passed", ()), *stats.get("failed", ())]
+    if told := results(reports):
         terminalreporter.section("real apps")
-        for line in table(results):
+        for line in table(told):
             terminalreporter.write_line(line)

@@ -1,6 +1,6 @@
 """What came of the runs of apps, as a table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 
@@ -8,10 +8,15 @@ from tests.apps.cell import PROTOCOLS
 from tests.apps.scenarios import SCENARIOS
 
 type Name = tuple[str, str, str]  # app, scenario, protocol of the primary
-type Results = dict[Name, list[str]]  # what is wrong, or nothing
 
-RESULTS = pytest.StashKey[Results]()
-LABEL, WIDTH = 24, 6  # characters
+RUN = "run"  # the property of a test that says which one it was, and what is wrong
+LABEL, WIDTH = 34, 6  # characters
+
+
+def results(reports: Iterable[pytest.TestReport]) -> dict[Name, list[str]]:
+    """Also of tests in other processes."""
+    told = [value for report in reports for key, value in report.user_properties if key == RUN]
+    return {tuple(name): problems for name, problems in told}
 
 
 def table(results: Mapping[Name, list[str]]) -> Iterator[str]:
@@ -26,7 +31,7 @@ def table(results: Mapping[Name, list[str]]) -> Iterator[str]:
         yield from (f"FAIL {', '.join(name)}: {problem}" for problem in problems)
 
 
-def _line(label: str, cells: Iterator[str] | list[str] | Mapping[str, object], width: int) -> str:
+def _line(label: str, cells: Iterable[str], width: int) -> str:
     return (f"{label:<{LABEL}}" + "".join(f"{cell:<{width}}" for cell in cells)).rstrip()
 
 

@@ -6,7 +6,7 @@ programs) are filled in.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.apps.installer import Package
 
@@ -25,6 +25,13 @@ PACKAGES = {
 }
 
 
+# What steers the simulator, as if it were the user's words.
+AGENT = (
+    "Compute, read the note, report. [[reason:One after the other.]]"
+    "[[do:{shell}]][[do:{read}]][[results]]"
+)
+
+
 @dataclass(frozen=True)
 class App:
     """`shell` and `read`: the calls that its model makes, with `{command}` and `{file}`."""
@@ -39,9 +46,15 @@ class App:
     environment: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)  # in its home
     stdin: str = ""
+    prompt: str = AGENT
+    answer: str = "The tools answered:"  # how the last answer begins
+    rewrites: bool = False  # what it said before, by itself
+    websocket: str = "auto"  # what the bridge is told of them
 
-    def __str__(self) -> str:
-        return self.name
+    @property
+    def free_text(self) -> bool:
+        """Whether it calls a tool that takes no JSON."""
+        return bool(self.shell) and not self.shell.partition(" ")[2].startswith("{")
 
 
 FAKE = "sk-an-apps-own-key"
@@ -77,7 +90,9 @@ CODEX = App(
     f"exec {SCRIPT}",
     "exec " + SCRIPT.replace("{command}", "cat '{file}'"),
     {"CODEX_API_KEY": FAKE, "OPENAI_API_KEY": FAKE},
+    websocket="refuse",
 )
+CODEX_SERVED = replace(CODEX, name="Codex, WebSocket served", websocket="serve")
 CODEX_CLASSIC = App(
     "Codex, an older model",
     "responses",
@@ -157,13 +172,37 @@ def _opencode(kind: str) -> App:
     )
 
 
+# It has no tools: the model writes a file, and then aider runs a command and tells what that said,
+# which the simulator repeats.
+AIDER_MODELS = {"messages": "anthropic/claude-sonnet-5-5", "chat": "openai/gpt-6.2-sol"}
+WRITE = "Write it. [[reason:One file.]][[text:made.txt\n```\nmade\n```\n]]"
+
+
+def _aider(kind: str) -> App:
+    quiet = ("--no-git", "--no-check-update", "--no-show-release-notes", "--analytics-disable")
+    command = (
+        *("{aider}/aider", "--model", AIDER_MODELS[kind], "--message", "{prompt}", "--yes-always"),
+        *("--edit-format", "whole", "--no-show-model-warnings", "--no-pretty", *quiet),
+        *("--auto-test", "--test-cmd", "{command}; cat note.txt; false", "made.txt"),
+    )
+    name = f"aider, {kind}"
+    return App(
+        *(name, kind, ("aider",), command, MODELS[kind], "", "", KEYS),
+        prompt=WRITE,
+        answer=" heard: ",
+        rewrites=True,  # files are shown as they are now
+    )
+
+
 EVERY = (
     CLAUDE,
     CODEX,
+    CODEX_SERVED,
     CODEX_CLASSIC,
     *map(_python, MODELS),
     *map(_node, MODELS),
     *map(_llm, MODELS),
     *map(_opencode, MODELS),
+    *map(_aider, AIDER_MODELS),
 )
 APPS = {app.name: app for app in EVERY}

@@ -17,7 +17,8 @@ import pytest
 
 from tests.apps.cell import PROTOCOLS
 from tests.apps.installer import CannotInstall, installed
-from tests.apps.results import RESULTS, Name, Results, table
+from tests.apps.mock import knows
+from tests.apps.results import RUN, Name, table
 from tests.apps.scenarios import SCENARIOS
 from tests.apps.table import APPS, PACKAGES
 from tests.processes import ROOT
@@ -29,7 +30,7 @@ DEFAULT: set[Name] = {
     ("Claude Code", "429, then 529", "messages"),
     ("Claude Code", "healthy", "chat"),
     ("Codex", "dies", "chat"),
-    ("Codex", "healthy", "messages"),
+    ("Codex, WebSocket served", "error in a 200", "messages"),
     ("Python SDK, messages", "error in a 200", "responses"),
     ("Node SDK, responses", "429, then 529", "messages"),
 }
@@ -42,9 +43,9 @@ def play(
 ) -> Callable[..., list[str]]:
     """Plays a run in a process of its own, and gives what was wrong."""
 
-    def play(app: str, *case: str) -> list[str]:
+    def play(judge: str, *case: str) -> list[str]:
         folder = tmp_path_factory.mktemp("run")
-        command = [sys.executable, "-m", "tests.apps.cell", app, *case, str(folder), str(confdir)]
+        command = [sys.executable, "-m", judge, *case, str(folder), str(confdir)]
         with subprocess.Popen(
             command,
             cwd=ROOT,
@@ -107,13 +108,31 @@ def test_an_app_does_its_work(
     name: Name,
     need: Callable[[str], None],
     play: Callable[..., list[str]],
-    pytestconfig: pytest.Config,
+    record_property: Callable[[str, object], None],
 ) -> None:
     for package in APPS[name[0]].needs:
         need(package)
-    problems = play(*name)
-    results: Results = pytestconfig.stash.setdefault(RESULTS, {})
-    results[name] = problems
+    problems = play("tests.apps.cell", *name)
+    record_property(RUN, (name, problems))
+    assert problems == []
+
+
+@pytest.mark.apps
+@pytest.mark.timeout(SECONDS + INSTALLING)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(case, id=", ".join(case)) for case in CELLS if knows(APPS[case[0]], *case[1:])],
+)
+def test_an_app_does_its_work_with_a_server_of_another_hand(
+    name: Name,
+    need: Callable[[str], None],
+    play: Callable[..., list[str]],
+    record_property: Callable[[str, object], None],
+) -> None:
+    for package in {*APPS[name[0]].needs, "node", "aimock"}:
+        need(package)
+    problems = play("tests.apps.mock", *name)
+    record_property(RUN, ((f"{name[0]} (aimock)", *name[1:]), problems))
     assert problems == []
 
 

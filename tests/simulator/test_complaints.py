@@ -92,3 +92,9 @@ def test_a_broken_rule_is_told_with_its_place(client: Any, sim: Simulator, upstr
     [complaint] = client.request("GET", f"/_sim/complaints?upstream={upstream}").json
     assert complaint in sim.complaints(upstream)
     assert complaint.endswith("messages: temperature: range: 0..1")
+
+
+def test_what_is_not_offered_breaks_no_rule(client: Any, sim: Simulator, upstream: str) -> None:
+    headers = {"upgrade": "websocket", "connection": "upgrade"}
+    assert client.request("GET", f"/{upstream}/v1/responses", headers=headers).status == 426
+    assert sim.complaints(upstream) == []
