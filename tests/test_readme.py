@@ -11,6 +11,7 @@ import pytest
 from bridge.config import parse
 from bridge.simulator import running
 from scripts._processes import free_port
+from tests.apps.guides import GUIDES, SECTION, guides
 from tests.processes import ROOT, Process, running_proxy
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -59,14 +60,16 @@ def test_a_configuration_loads(text: str) -> None:
 
 
 def commands() -> list[str]:
-    lines = [line.partition(" #")[0].strip() for text in blocks("sh") for line in text.splitlines()]
+    """Those of the guides, which have apps of their own, aside."""
+    rest = README.replace(SECTION, "")
+    texts = re.findall(r"^```sh\n(.*?)^```$", rest, re.M | re.S)
+    lines = [line.partition(" #")[0].strip() for text in texts for line in text.splitlines()]
     return list(dict.fromkeys(line for line in lines if line and not line.startswith("export ")))
 
 
 # Where each command is run for real. `./scripts/test` is what runs this.
 RUN_BY = {
     "./scripts/start": "test_readme.py",
-    "./scripts/start --mode reverse:https://api.anthropic.com": "test_readme.py",
     "./scripts/test": "scripts/test_suites.py",
     "./scripts/demo": "scripts/test_demo.py",
     "./scripts/doctor": "scripts/test_doctor.py",
@@ -83,7 +86,29 @@ def test_every_command_is_run_by_a_test() -> None:
         assert Path(command.split()[0]).name in (ROOT / "tests" / file).read_text("utf-8")
 
 
-STARTS = [command for command in RUN_BY if command.startswith("./scripts/start")]
+def test_every_guide_is_run_as_it_stands() -> None:
+    """By the suite of apps, which reads them where they are; each has three lines at most."""
+    written = {guide.title: guide.lines for guide in guides()}
+    assert set(written) == {*GUIDES, "Local capture"}
+    assert {title: len(lines) for title, lines in written.items() if not 1 <= len(lines) <= 3} == {}
+    assert all(guide.calls for guide in guides())
+    suite = (ROOT / "tests" / "apps" / "test_apps.py").read_text("utf-8")
+    assert "tests.apps.guides" in suite and 'parametrize("title", GUIDES)' in suite
+
+
+def test_local_capture_comes_as_far_as_the_system_lets_it(tmp_path: Path) -> None:
+    """Few let it: its first line is understood, and asks for the privileges that it needs."""
+    [guide] = [guide for guide in guides() if guide.title == "Local capture"]
+    start, *rest = guide.lines
+    options = ["--set", f"confdir={tmp_path}", "--web-port", str(free_port())]
+    with Process([*start.split(), *options]) as process:
+        process.wait_for(r"(?i)sudo|redirector|listening at")
+    assert "Unknown mode" not in process.output and "invalid" not in process.output.lower()
+    others = [line for each in guides() if each is not guide for line in each.lines]
+    assert [line for line in rest if line.startswith("claude")][0] in others
+
+
+STARTS = ["./scripts/start", "./scripts/start --mode reverse:https://api.anthropic.com"]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +121,7 @@ def test_start_prints_what_to_paste(command: str, pasted: str, tmp_path: Path) -
         start.wait_for(rf"export {pasted}=http://127.0.0.1:{options[3]}", seconds=50)
         start.wait_for(r"http://127\.0\.0\.1:\d+/\?token=")
     shown = re.findall(r"^export (\w+)", README, re.M)
-    assert pasted in shown
+    assert command in README and pasted in shown
 
 
 # Stand-ins of the apps that may not be installed: each sends what it was told to where the app

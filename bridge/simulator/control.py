@@ -20,6 +20,7 @@ UPSTREAM_KEYS: dict[str, type | tuple[type, ...]] = {
     "models": (list, type(None)),
     "bind_thinking": bool,
     "trust_opaque": bool,
+    "calls": bool,
     "burst": bool,
 }
 

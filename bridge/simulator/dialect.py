@@ -64,6 +64,7 @@ class Rules:
     key: str | None = None
     models: tuple[str, ...] | None = None  # None: any name
     bind_thinking: bool = False  # signatures are valid only behind an unchanged history
+    calls: bool = True  # its model calls the tools it is offered
     trust_opaque: bool = False  # takes opaque reasoning of any maker, as recordings hold it
 
 

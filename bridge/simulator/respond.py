@@ -215,6 +215,8 @@ def _generate(exchange: Exchange, place: Place, rules: Rules, faults: list[Fault
             raise Rejected(400, "The request body must be a JSON object.")
         dialect.check(body, exchange.request, rules, counting)
         seen = dialect.read(body)
+        if not rules.calls:
+            seen = replace(seen, settings=replace(seen.settings, choice="none"))
         tokens = len(_canonical(body)) // 4 + 1
         if counting:
             return _json_reply(exchange, dialect.counted(tokens))

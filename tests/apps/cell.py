@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
@@ -226,10 +226,16 @@ def run_app(cell: Cell, words: dict[str, str]) -> Run:
     for option in options:
         command += ["--set", option]
     command += ["--", *(word.format(**words) for word in cell.app.command)]
+    typed = cell.app.stdin.format(**words)
+    return finished(command, cell.work, environment(cell, words), typed)
+
+
+def finished(command: list[str], folder: Path, environment: dict[str, str], typed: str = "") -> Run:
+    """The command with all it started, in time or not."""
     with Popen(
         command,
-        cwd=cell.work,
-        env=environment(cell, words),
+        cwd=folder,
+        env=environment,
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
@@ -238,11 +244,14 @@ def run_app(cell: Cell, words: dict[str, str]) -> Run:
         start_new_session=True,
     ) as process:
         try:
-            told, complained = process.communicate(cell.app.stdin.format(**words), SECONDS)
+            told, complained = process.communicate(typed, SECONDS)
             return Run(process.returncode, told, complained)
         except TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             return Run(None, *process.communicate())
+        finally:
+            with suppress(ProcessLookupError):  # what it left behind
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 # --- what came of it

@@ -10,12 +10,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from tests.apps.cell import PROTOCOLS
+from tests.apps.guides import GUIDES
 from tests.apps.installer import CannotInstall, installed
 from tests.apps.mock import knows
 from tests.apps.results import RUN, Name, table
@@ -26,14 +27,14 @@ from tests.processes import ROOT
 SECONDS = 100  # for a run, of which the app may take most
 INSTALLING = 1000
 # App, scenario and protocol of the primary, whatever the option.
-DEFAULT: set[Name] = {
+DEFAULT: tuple[Name, ...] = (
     ("Claude Code", "429, then 529", "messages"),
     ("Claude Code", "healthy", "chat"),
     ("Codex", "dies", "chat"),
     ("Codex, WebSocket served", "error in a 200", "messages"),
     ("Python SDK, messages", "error in a 200", "responses"),
     ("Node SDK, responses", "429, then 529", "messages"),
-}
+)
 CELLS = [(app, scenario, kind) for app in APPS for scenario in SCENARIOS for kind in PROTOCOLS]
 
 
@@ -96,44 +97,63 @@ def own_network() -> None:
         pytest.skip(told)
 
 
-@pytest.mark.timeout(SECONDS + INSTALLING)
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, id=", ".join(name), marks=[] if name in DEFAULT else pytest.mark.apps)
-        for name in CELLS
-    ],
-)
-def test_an_app_does_its_work(
-    name: Name,
+@pytest.fixture
+def judged(
     need: Callable[[str], None],
     play: Callable[..., list[str]],
     record_property: Callable[[str, object], None],
+) -> Callable[..., list[str]]:
+    """Plays a run, and puts what came of it into the table."""
+
+    def judged(judge: str, name: Name, *others: str) -> list[str]:
+        app, *case = name
+        for package in (*APPS[app].needs, *others):
+            need(package)
+        problems = play(judge, *name)
+        label = " ".join([app, *(f"({other})" for other in others[-1:])])
+        record_property(RUN, ((label, *case), problems))
+        return problems
+
+    return judged
+
+
+def of(cells: Iterable[Name]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("name", [pytest.param(c, id=", ".join(c)) for c in cells])
+
+
+@pytest.mark.timeout(SECONDS + INSTALLING)
+@of(DEFAULT)
+def test_an_app_does_its_work_in_every_run_of_the_tests(
+    name: Name, judged: Callable[..., list[str]]
 ) -> None:
-    for package in APPS[name[0]].needs:
-        need(package)
-    problems = play("tests.apps.cell", *name)
-    record_property(RUN, (name, problems))
-    assert problems == []
+    assert judged("tests.apps.cell", name) == []
 
 
 @pytest.mark.apps
 @pytest.mark.timeout(SECONDS + INSTALLING)
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(case, id=", ".join(case)) for case in CELLS if knows(APPS[case[0]], *case[1:])],
-)
+@of(CELLS)
+def test_an_app_does_its_work(name: Name, judged: Callable[..., list[str]]) -> None:
+    assert judged("tests.apps.cell", name) == []
+
+
+@pytest.mark.apps
+@pytest.mark.timeout(SECONDS + INSTALLING)
+@of(cell for cell in CELLS if knows(APPS[cell[0]], *cell[1:]))
 def test_an_app_does_its_work_with_a_server_of_another_hand(
-    name: Name,
-    need: Callable[[str], None],
-    play: Callable[..., list[str]],
-    record_property: Callable[[str, object], None],
+    name: Name, judged: Callable[..., list[str]]
 ) -> None:
-    for package in {*APPS[name[0]].needs, "node", "aimock"}:
+    assert judged("tests.apps.mock", name, "node", "aimock") == []
+
+
+@pytest.mark.apps
+@pytest.mark.timeout(SECONDS + INSTALLING)
+@pytest.mark.parametrize("title", GUIDES)
+def test_a_guide_of_the_readme_runs_as_it_stands(
+    title: str, need: Callable[[str], None], play: Callable[..., list[str]]
+) -> None:
+    for package in GUIDES[title]:
         need(package)
-    problems = play("tests.apps.mock", *name)
-    record_property(RUN, ((f"{name[0]} (aimock)", *name[1:]), problems))
-    assert problems == []
+    assert play("tests.apps.guides", title) == []
 
 
 ALONE = """
@@ -157,7 +177,7 @@ def test_a_run_reaches_loopback_and_nothing_else() -> None:
 
 
 def test_the_runs_of_every_day_are_among_all() -> None:
-    assert set(CELLS) >= DEFAULT
+    assert set(CELLS) >= set(DEFAULT)
     assert {app for app, _, _ in DEFAULT} >= {"Claude Code", "Codex"}
 
 

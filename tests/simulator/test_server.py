@@ -459,3 +459,13 @@ def test_it_is_independent_of_what_it_judges() -> None:
                     assert level < outside and not (module or "").startswith("bridge"), source
                 case ast.Import(names=names):
                     assert not any(name.name.startswith("bridge") for name in names), source
+
+
+def test_an_upstream_may_be_told_to_call_no_tools(
+    client: Any, sim: Simulator, upstream: str
+) -> None:
+    tool = {"type": "function", "function": {"name": "look"}}
+    for calls in (True, False):
+        sim.configure(upstream, calls=calls)
+        answer = client.ask(upstream, "chat/completions", "hi", tools=[tool]).json
+        assert bool(answer["choices"][0]["message"].get("tool_calls")) is calls
