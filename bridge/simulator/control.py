@@ -21,6 +21,7 @@ UPSTREAM_KEYS: dict[str, type | tuple[type, ...]] = {
     "bind_thinking": bool,
     "trust_opaque": bool,
     "calls": bool,
+    "account": str,
     "burst": bool,
 }
 

@@ -38,6 +38,7 @@ class Answer:
     seen: Seen
     plan: Plan
     seed: str  # hash of the request, for ids
+    account: str = ""  # whose state it holds
 
 
 class Rejected(Exception):
@@ -65,6 +66,7 @@ class Rules:
     models: tuple[str, ...] | None = None  # None: any name
     bind_thinking: bool = False  # signatures are valid only behind an unchanged history
     calls: bool = True  # its model calls the tools it is offered
+    account: str = ""  # only with the same one can upstreams read each other's opaque reasoning
     trust_opaque: bool = False  # takes opaque reasoning of any maker, as recordings hold it
 
 

@@ -220,7 +220,7 @@ def _generate(exchange: Exchange, place: Place, rules: Rules, faults: list[Fault
         tokens = len(_canonical(body)) // 4 + 1
         if counting:
             return _json_reply(exchange, dialect.counted(tokens))
-        answer = Answer(body, seen, make_plan(seen, tokens), exchange.seed)
+        answer = Answer(body, seen, make_plan(seen, tokens), exchange.seed, rules.account)
         return _encode(exchange, answer, faults)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
         # The rules name what vendors name; any other odd shape ends here.

@@ -92,7 +92,7 @@ class Simulator:
         self._upstreams.clear_faults(upstream)
 
     def configure(self, upstream: str = DEFAULT, **settings: Any) -> None:
-        """`key`, `models`, `bind_thinking`, `trust_opaque`, `calls`, `burst`."""
+        """`key`, `models`, `bind_thinking`, `trust_opaque`, `calls`, `account`, `burst`."""
         control.configure({"upstream": upstream, **settings}, self._upstreams)
 
     def requests(self, upstream: str | None = None) -> list[Recorded]:

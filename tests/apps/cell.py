@@ -98,16 +98,16 @@ class Cell:
 # --- what is set up
 
 
-def backup_of(kind: str) -> str:
-    """What the backup of such a primary speaks: the next protocol."""
+def backup_of(kind: str, scenario: Scenario) -> str:
+    """What the backup of such a primary speaks: mostly the next protocol."""
     kinds = [*PROTOCOLS, *PROTOCOLS]
-    return kinds[kinds.index(kind) + 1]
+    return kind if scenario.alike else kinds[kinds.index(kind) + 1]
 
 
 def write_config(cell: Cell, urls: dict[str, str], *, is_vendor: bool = True) -> None:
     """The upstreams are the vendors', or servers that are compatible with them."""
     upstreams = {}
-    kinds = (cell.kind, backup_of(cell.kind))
+    kinds = (cell.kind, backup_of(cell.kind, cell.scenario))
     for kind, (name, url) in zip(kinds, urls.items(), strict=True):
         protocol, profile, model = PROTOCOLS[kind]
         upstreams[name] = {
@@ -183,8 +183,8 @@ def play(cell: Cell) -> list[str]:
     with ExitStack() as life, running() as backup, ThreadPoolExecutor(1) as beside:
         primary = life.enter_context(running())
         upstreams = {"primary": primary, "backup": backup}
-        for simulator in upstreams.values():
-            simulator.configure(bind_thinking=True)
+        for name, simulator in upstreams.items():
+            simulator.configure(bind_thinking=True, account=name)
         for fault in cell.scenario.faults:
             primary.fault("default", fault, 1, {"model": cell.model})
         write_config(cell, {name: f"{sim.url}/v1" for name, sim in upstreams.items()})

@@ -24,6 +24,7 @@ from tests.apps.cell import (
     words_of,
     write_config,
 )
+from tests.apps.scenarios import SCENARIOS
 from tests.apps.table import PACKAGES, App
 from tests.processes import Process
 
@@ -37,7 +38,7 @@ FAILING = {
 
 def knows(app: App, scenario: str, kind: str) -> bool:
     """It has no word for tools that take free text, as Responses has and Codex uses."""
-    spoken = {kind} if scenario == "healthy" else {kind, backup_of(kind)}
+    spoken = {kind} if scenario == "healthy" else {kind, backup_of(kind, SCENARIOS[scenario])}
     return not (app.free_text and "responses" in spoken)
 
 

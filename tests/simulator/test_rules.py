@@ -657,6 +657,19 @@ def test_true_signatures_pass_and_changed_texts_do_not() -> None:
     assert ask("messages", a(*history), Rules(trust_opaque=True))[0] == 200
 
 
+@pytest.mark.parametrize(
+    "operation, key, more",
+    [("messages", "messages", {"max_tokens": 100}), ("responses", "input", {"store": False})],
+)
+def test_state_is_of_the_account_that_made_it(operation: str, key: str, more: Any) -> None:
+    own, other = Rules(account="own"), Rules(account="other")
+    request = {"model": "m", key: [user("[[reason:so]] [[redacted]] [[text:x]]")], **more}
+    answer = json.loads(ask(operation, request, own)[1])
+    said = [assistant(answer["content"])] if operation == "messages" else answer["output"]
+    later = {**request, key: [*request[key], *said, user("go on")]}
+    assert [ask(operation, later, rules)[0] for rules in (own, other, None)] == [200, 400, 400]
+
+
 CHANGES = [
     pytest.param({}, 200, id="unchanged"),
     pytest.param({"max_tokens": 50}, 200, id="another limit"),

@@ -114,11 +114,12 @@ def _block(answer: Answer, n: int, part: Part) -> Json:
         case Text():
             return {"type": "text", "text": part.text}
         case Reasoning(redacted=True):
-            data = seals.ciphertext(answer.seed, str(n), seals.REDACTED)
+            data = seals.ciphertext(answer.seed, str(n), seals.REDACTED, answer.account)
             return {"type": "redacted_thinking", "data": data}
         case Reasoning():
             hidden = omitted(answer.body)
-            signature = seals.signature(part.text, prefix(answer.body, None), hidden)
+            before = prefix(answer.body, None)
+            signature = seals.signature(part.text, before, hidden, answer.account)
             thinking = "" if hidden else part.text
             return {"type": "thinking", "thinking": thinking, "signature": signature}
         case Call(name):

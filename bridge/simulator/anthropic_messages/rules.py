@@ -282,12 +282,13 @@ def _seal(block: Json, body: Json, place: tuple[int, int], rules: Rules) -> None
     i, n = place
     where = f"messages.{i}.content.{n}"
     if block["type"] == "redacted_thinking":
-        ours = seals.is_ours(block["data"], seals.REDACTED)
+        ours = seals.is_ours(block["data"], seals.REDACTED, rules.account)
         require(ours, f"{where}: Invalid `data` in `redacted_thinking` block")
     if block["type"] != "thinking":
         return
     before = prefix(body, i) if rules.bind_thinking else b""  # as long as the conversation
-    verdict = seals.check_signature(block["signature"], block["thinking"], before)
+    sealed = block["signature"], block["thinking"], before
+    verdict = seals.check_signature(*sealed, rules.account)
     invalid = f"{where}: Invalid `signature` in `thinking` block"
     require(verdict != "forged", invalid)
     bound = f"{invalid}: the block is bound to a different conversation"

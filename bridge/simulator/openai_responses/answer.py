@@ -169,7 +169,8 @@ def _opened(answer: Answer, part: Part) -> Json:
     """How an item looks when it is added."""
     match part:
         case Reasoning():
-            return {"summary": [], "encrypted_content": seals.ciphertext(part.text, "added")}
+            sealed = seals.ciphertext(part.text, "added", account=answer.account)
+            return {"summary": [], "encrypted_content": sealed}
         case Call():
             return {"status": "in_progress", "input" if part.custom else "arguments": ""}
         case _:
@@ -207,7 +208,7 @@ def _reasoning(answer: Answer, part: Reasoning, id: str, moment: str) -> Json:
         "id": "rs_" + id,
         "type": "reasoning",
         "content": [],
-        "encrypted_content": seals.ciphertext(part.text, moment),
+        "encrypted_content": seals.ciphertext(part.text, moment, account=answer.account),
         "summary": shown if asked and not part.redacted else [],
     }
 

@@ -100,7 +100,7 @@ def _item(item: Json, where: str, body: Json, rules: Rules) -> None:
         case "message":
             _message(item, where)
         case "reasoning" if not rules.trust_opaque:
-            _reasoning(item, where, bool(body.get("store", True)))
+            _reasoning(item, where, bool(body.get("store", True)), rules.account)
         case "item_reference":
             raise Rejected(404, f"Item with id '{item['id']}' not found.", param="input")
         case "function_call_output" | "custom_tool_call_output":
@@ -150,7 +150,7 @@ def _image(part: Json, where: str) -> None:
     must(usable or part.get("file_id") is not None, words, where, "invalid_value")
 
 
-def _reasoning(item: Json, where: str, stored: bool) -> None:
+def _reasoning(item: Json, where: str, stored: bool, account: str) -> None:
     sealed = item.get("encrypted_content")
     if sealed is None:
         words = (
@@ -165,7 +165,7 @@ def _reasoning(item: Json, where: str, stored: bool) -> None:
         f"The encrypted content {sealed[:12]}... could not be verified. "
         "Reason: Encrypted content could not be decrypted or parsed."
     )
-    require(seals.is_ours(sealed), words, code="invalid_encrypted_content")
+    require(seals.is_ours(sealed, account=account), words, code="invalid_encrypted_content")
 
 
 def _pairs(given: list[Json]) -> None:
