@@ -298,6 +298,7 @@ def holds(days: Days, interval: float) -> None:
     a_limited_one_is_used_as_far_as_it_goes(days)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("interval", [0, 30], ids=["without probes", "with probes"])
 @pytest.mark.parametrize("upstreams", DAYS.values(), ids=DAYS)
 def test_a_day(upstreams: Callable[[], dict[str, Upstream]], interval: int) -> None:

@@ -10,6 +10,8 @@ import pytest
 from bridge.simulator import Simulator, refusing_port
 from tests.processes import Proxy, wait_until
 
+pytestmark = pytest.mark.more
+
 COOLDOWN = 1.0
 Start = Callable[..., Proxy]
 

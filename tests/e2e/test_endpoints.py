@@ -11,6 +11,8 @@ import pytest
 from bridge.simulator import Simulator
 from tests.processes import Proxy
 
+pytestmark = pytest.mark.more
+
 Start = Callable[..., Proxy]
 REVERSE = ("--mode", "reverse:http://127.0.0.1:9")
 HI: Any = [{"role": "user", "content": "hello there"}]

@@ -17,6 +17,8 @@ from tests.certificates import CA, certificate
 from tests.e2e.test_failover import body, config, told
 from tests.processes import Proxy
 
+pytestmark = pytest.mark.more
+
 Start = Callable[..., Proxy]
 Ask = Callable[..., Awaitable[str]]
 

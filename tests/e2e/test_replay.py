@@ -20,6 +20,8 @@ from bridge.simulator import Simulator, refusing_port
 from tests.e2e.web import Web, running_web
 from tests.processes import ROOT, Proxy, wait_until
 
+pytestmark = pytest.mark.more
+
 REVERSE = ("--mode", "reverse:http://127.0.0.1:9")  # nothing listens there: routes decide
 BODY = {"model": "m", "max_tokens": 99, "messages": [{"role": "user", "content": "hi"}]}
 PATIENCE = {"first_byte_timeout": "500ms", "idle_timeout": "500ms"}

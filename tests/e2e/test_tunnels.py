@@ -17,6 +17,8 @@ from bridge.simulator import Simulator, running
 from tests.certificates import CA, certificate
 from tests.processes import Proxy
 
+pytestmark = pytest.mark.more
+
 Start = Callable[..., Proxy]
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.more
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 MAKING, INSTALLING = "Making .venv", "Installing what"
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.more
+
 ROOT = Path(__file__).resolve().parents[2]
 
 TESTS = """
@@ -19,6 +21,8 @@ def test_plain(): assert transform.sign(1) == 1
 {rest}
 @given(strategies.none())
 def test_law(_): assert settings().max_examples == {examples}
+@pytest.mark.more
+def test_more(): ...
 @pytest.mark.long
 def test_long(): ...
 @pytest.mark.faults
@@ -67,6 +71,7 @@ def run(root: Path, *arguments: str, examples: int = 30, rest: str = "") -> tupl
     [
         pytest.param(["tests"], 30, "plain law", id="plainly: all but the slow suites"),
         pytest.param(["--faults"], 30, "faults", id="one slow suite"),
+        pytest.param(["--more", "-n", "2"], 30, "more", id="one that is slow but for two"),
         pytest.param(["--faults", "tests", "--apps"], 30, "faults apps", id="two slow suites"),
         pytest.param(["--long"], 2000, "law long", id="long: also every law, with more examples"),
         pytest.param(["-m", "apps"], 30, "apps", id="what is said to pytest"),
@@ -74,7 +79,11 @@ def run(root: Path, *arguments: str, examples: int = 30, rest: str = "") -> tupl
 )
 def test_a_call_runs(root: Path, arguments: list[str], examples: int, expected: str) -> None:
     code, said = run(root, *arguments, examples=examples)
-    ran = [name for name in ("plain", "law", "long", "faults", "apps") if f"test_{name} " in said]
+    ran = [
+        name
+        for name in ("plain", "law", "more", "long", "faults", "apps")
+        if f"test_{name} " in said
+    ]
     assert " ".join(ran) == expected, said
     assert code == 0
     assert f"{len(ran)} passed" in said.splitlines()[-1]

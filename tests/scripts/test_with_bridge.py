@@ -21,6 +21,8 @@ from scripts._with_bridge.__main__ import llm_hosts, split
 from tests.processes import Proxy, running_proxy, wait_until
 from tests.scripts.test_demo import children, gone
 
+pytestmark = pytest.mark.more
+
 ROOT = Path(variables.__file__).resolve().parents[2]
 
 

@@ -41,6 +41,8 @@ from tests.transform.sdks import (
     request_faults,
 )
 
+pytestmark = pytest.mark.more
+
 # Models of two generations of each vendor: they take different fields.
 MODELS: dict[Protocol, tuple[str, str]] = {
     "anthropic_messages": ("claude-opus-5-5", "claude-sonnet-4-5"),
