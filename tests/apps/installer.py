@@ -24,6 +24,10 @@ class CannotInstall(Exception):
     """Why, in words for the person who runs the tests."""
 
 
+class NoRegistry(CannotInstall):
+    """Nobody here answers for packages: that is no fault of theirs, nor of ours."""
+
+
 @dataclass(frozen=True)
 class Package:
     """What is installed together. `python`: the series it needs, where not ours."""
@@ -75,6 +79,9 @@ def installed(package: Package) -> Path:
 def _npm(package: Package) -> Iterator[list[str]]:
     if (npm := shutil.which("npm")) is None:
         raise CannotInstall(f"{package.name} needs npm, which is not here")
+    patience = ("--fetch-retries=1", "--fetch-timeout=20000")
+    if not _asked(npm, "view", package.what[0], "version", *patience):
+        raise NoRegistry(f"{package.name}: no registry answers npm")
     options = ("--no-fund", "--no-audit", "--no-package-lock", "--loglevel=error")
     yield [npm, "install", "--prefix", str(package.folder), *options, *package.what]
 
@@ -104,8 +111,8 @@ def _python(package: Package) -> str:
 def _asked(*command: str) -> list[str]:
     """What it prints; nothing where it fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    except OSError:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
         return []
     return done.stdout.split() if done.returncode == 0 else []
 
