@@ -7,6 +7,7 @@ lock, and counts only if it was completed.
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,11 @@ from subprocess import PIPE, STDOUT
 from typing import Literal
 
 SECONDS = 900
+# Of npm, which by itself asks for minutes where nobody answers.
+PATIENCE = (
+    *("--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000"),
+    "--fetch-timeout=60000",
+)
 LOG_LINES = 15
 
 
@@ -25,7 +31,15 @@ class CannotInstall(Exception):
 
 
 class NoRegistry(CannotInstall):
-    """Nobody here answers for packages: that is no fault of theirs, nor of ours."""
+    """None answers here, or none that is trusted: no fault of the packages, nor of ours."""
+
+
+# How npm and pip say so.
+UNREACHABLE = re.compile(
+    r"npm error code (E?SELF_SIGNED|UNABLE_TO_|CERT_|DEPTH_ZERO|ENOTFOUND|ECONN|ETIMEDOUT|EAI_AGAIN"
+    r"|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET|E403|E5\d\d)"
+    r"|CERTIFICATE_VERIFY_FAILED|Connection refused"
+)
 
 
 @dataclass(frozen=True)
@@ -79,10 +93,7 @@ def installed(package: Package) -> Path:
 def _npm(package: Package) -> Iterator[list[str]]:
     if (npm := shutil.which("npm")) is None:
         raise CannotInstall(f"{package.name} needs npm, which is not here")
-    patience = ("--fetch-retries=1", "--fetch-timeout=20000")
-    if not _asked(npm, "view", package.what[0], "version", *patience):
-        raise NoRegistry(f"{package.name}: no registry answers npm")
-    options = ("--no-fund", "--no-audit", "--no-package-lock", "--loglevel=error")
+    options = ("--no-fund", "--no-audit", "--no-package-lock", "--loglevel=error", *PATIENCE)
     yield [npm, "install", "--prefix", str(package.folder), *options, *package.what]
 
 
@@ -111,7 +122,7 @@ def _python(package: Package) -> str:
 def _asked(*command: str) -> list[str]:
     """What it prints; nothing where it fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return []
     return done.stdout.split() if done.returncode == 0 else []
@@ -123,4 +134,5 @@ def _run(command: list[str]) -> None:
     )
     if done.returncode != 0:
         said = "\n".join(done.stdout.splitlines()[-LOG_LINES:])
-        raise CannotInstall(f"{' '.join(command)} failed:\n{said}")
+        kind = NoRegistry if UNREACHABLE.search(done.stdout) else CannotInstall
+        raise kind(f"{' '.join(command)} failed:\n{said}")
