@@ -227,13 +227,24 @@ class Desk:
 
     def socket(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Outgoing:
         upstream = choice.upstreams[0]
-        if self.sockets == "serve" and self.serves and (accepted := accept(call.named)):
-            return Reply(101, accepted)
+        if (served := self._served(call)) is not None:
+            return served
         speaks = upstream.protocol == side.dialect and upstream.profile.websocket
         if self.sockets == "auto" and speaks:
             sent = outgoing(call, Target(upstream), PATHS[side.dialect], b"")
             return replace(sent, headers=[*sent.headers, *upgrade(call.headers)])
         return NO_SOCKET
+
+    def unsettled(self, side: Side, call: Call) -> Reply | None:
+        """For a WebSocket whose calls may go different ways, as each of them will say."""
+        asked = replace(call, protocol=side.dialect, path=PATHS[side.dialect])
+        if side.kind != "socket" or self.router.settles(asked.facts(frozenset())):
+            return None
+        return self._served(call) or NO_SOCKET
+
+    def _served(self, call: Call) -> Reply | None:
+        accepted = accept(call.named) if self.sockets == "serve" and self.serves else []
+        return Reply(101, accepted) if accepted else None
 
     # --- compaction
 

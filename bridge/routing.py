@@ -9,7 +9,7 @@ says (`use`) goes before health, what a route wishes (weights, sticky) goes afte
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from math import inf
 from typing import Any
 
@@ -63,6 +63,13 @@ class Moved:
 type Change = Transition | Moved
 
 
+# Conditions on what only the body of a call says, as they are where they ask for nothing.
+UNSAID: dict[str, Any] = {
+    name: Match.__dataclass_fields__[name].default
+    for name in ("model", "field", "side", "thinking", "tokens_over", "has")
+}
+
+
 class Router:
     """The routes of one configuration and the health of its upstreams."""
 
@@ -96,6 +103,14 @@ class Router:
         if route is None or not route.upstreams:
             return None
         return Choice(route, self.ordered(route, now, model=facts.model))
+
+    def settles(self, facts: Facts) -> bool:
+        """Whether the route is known already, whatever the body of a call will say."""
+        for route in self.routes:
+            rest = replace(route.match, **UNSAID)
+            if matches(rest, facts):
+                return rest == route.match
+        return True
 
     def shadow(self, facts: Facts) -> Shadow | None:
         """Of the route that matches."""

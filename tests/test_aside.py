@@ -368,3 +368,36 @@ def test_it_may_be_served_here_whatever_the_upstream_speaks(name: str) -> None:
 def test_it_is_not_where_nobody_can_nor_where_none_was_asked_for() -> None:
     assert opened("chat", "serve", serves=False).status == 426
     assert opened("chat", "serve", headers=()).status == 426
+
+
+BY_MODEL = SPEAKING.replace("[{upstreams: [NAME]}]", "ROUTES")
+LATER = "[{match: {model: 'gpt-*'}, upstreams: [chat]}, {upstreams: [vendor]}]"
+
+
+@pytest.mark.parametrize(
+    "routes, settled",
+    [
+        pytest.param(LATER, False, id="what comes first depends on the model"),
+        pytest.param("[{match: {has: [images]}, upstreams: [chat]}]", False, id="on what it has"),
+        pytest.param("[{match: {field: {a: b}}, upstreams: [chat]}]", False, id="on a field"),
+        pytest.param("[{match: {host: other.test, model: x}, upstreams: [chat]}]", True, id="no"),
+        pytest.param(
+            "[{upstreams: [vendor]}, {match: {model: x}, upstreams: [chat]}]", True, id="later"
+        ),
+        pytest.param("[]", True, id="there is no route"),
+    ],
+)
+def test_where_only_a_call_can_say_its_way_it_is_not_passed_on(routes: str, settled: bool) -> None:
+    router = Router(parse(BY_MODEL.replace("ROUTES", routes), "c", {}))
+    found = side("GET", "/v1/responses", ())
+    assert found
+    call = Call("openai_responses", "https", "api.test", 443, "/v1/responses", OFFER, b"")
+
+    def status(sockets: Any) -> int | None:
+        reply = Desk(router, None, b"k", 5.0, sockets, True).unsettled(found, call)
+        return reply.status if reply else None
+
+    expected = (None, None, None) if settled else (426, 101, 426)
+    assert tuple(map(status, ("auto", "serve", "refuse"))) == expected
+    models = side("GET", "/v1/models", ())
+    assert models and Desk(router, None, b"k", 5.0).unsettled(models, call) is None

@@ -179,6 +179,8 @@ class Runtime:
         )
         if (known := desk.known(side, now)) is not None:
             return known
+        if (unsettled := desk.unsettled(side, call)) is not None:
+            return unsettled
         choice = desk.choice(side, call, now)
         if choice is None:
             return None

@@ -115,6 +115,21 @@ def test_the_app_notices_no_failure_of_the_first_upstream(
     assert [attempt["status"] for attempt in call["attempts"]] == [429, 200]
 
 
+def test_each_call_goes_its_own_way(sim: Simulator, start_proxy: Start) -> None:
+    given = config(sim, "chat", "messages")
+    given["routes"] = [
+        {"match": {"model": "gpt-*"}, "upstreams": ["chat"]},
+        {"match": {"model": "claude-*"}, "upstreams": ["messages"]},
+    ]
+    proxy = start_proxy(given, *REVERSE)
+    with connected(proxy) as connection:
+        for model in ("claude-x", "gpt-x"):
+            assert (
+                ask(connection, "[[text:Well.]]", model=model)[-1].response.output_text == "Well."
+            )
+    assert ["/messages" in sent.path for sent in sim.requests()] == [True, False]
+
+
 def test_an_error_is_told_and_the_connection_goes_on(sim: Simulator, start_proxy: Start) -> None:
     proxy = start_proxy(config(sim, "chat"), *REVERSE)
     sim.fault("chat", {"kind": "status", "status": 429, "headers": {"retry-after": "0"}}, count=1)

@@ -166,7 +166,8 @@ class ServedSocket(Layer):
 
     def ended(self, number: int, turn: Turn) -> Commands:
         self._calls.pop(number, None)
-        yield from self.go_on(self._socket.ended(turn, self._now()))
+        if not self._over:
+            yield from self.go_on(self._socket.ended(turn, self._now()))
 
     # --- the end
 
