@@ -5,9 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx2
+import pytest
 
 from bridge.simulator import Simulator
 from tests.processes import Proxy, wait_until
+
+pytestmark = pytest.mark.more
 
 Start = Callable[..., Proxy]
 REVERSE = ("--mode", "reverse:http://127.0.0.1:9")

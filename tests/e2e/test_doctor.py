@@ -22,6 +22,8 @@ from scripts._processes import free_port
 from tests.browser import Page, browser, executable
 from tests.processes import ROOT, Proxy, running_proxy, wait_until
 
+pytestmark = pytest.mark.more
+
 Start = Callable[..., Proxy]
 
 PASSWORD = "let-me-in"

@@ -15,6 +15,8 @@ from bridge.simulator import Recorded, Simulator, refusing_port
 from tests.e2e.test_failover import FAULTS, REVERSE, app, ask, body, config
 from tests.processes import Proxy, wait_until
 
+pytestmark = pytest.mark.more
+
 Start = Callable[..., Proxy]
 THINKING = {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 4096}
 

@@ -16,6 +16,8 @@ from websockets.sync.server import ServerConnection, serve
 from bridge.simulator import Simulator
 from tests.processes import Proxy, wait_until
 
+pytestmark = pytest.mark.more
+
 Start = Callable[..., Proxy]
 REVERSE = ("--mode", "reverse:http://127.0.0.1:9")  # nothing listens there: routes decide
 PROTOCOLS = {
