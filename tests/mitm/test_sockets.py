@@ -90,5 +90,10 @@ def test_others_are_left_alone() -> None:
     known.message(one)
     known.ended(one)
     assert message.content == b"x" and one.comment == ""
-    known.asked(flow(opened=False), CALL, PASSED)
-    known.ended(flow(opened=False))
+
+
+def test_one_that_never_opened_leaves_no_comment() -> None:
+    known, one = sockets(), flow(opened=False)
+    known.asked(one, CALL, PASSED)
+    known.ended(one)
+    assert one.comment == "" and not known.answered(one), "and is forgotten"
