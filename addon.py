@@ -133,7 +133,7 @@ class Bridge:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self.runtime and self.runtime.doctor.listens:
             self.runtime.doctor.spoke(flow.client_conn)
-        if self._is_ours(flow):
+        if flow.request.stream and self._is_ours(flow):
             flow.request.stream = False  # to be translated, a body has to be whole
 
     async def request(self, flow: http.HTTPFlow) -> None:

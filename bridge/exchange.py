@@ -403,7 +403,8 @@ class Exchange:
     def _reply(self, reply: Reply, now: float) -> Step:
         if self._shape is not None and reply.status < 300:
             reply = self._shape(reply)
-        reply = replace(reply, headers=self._noted(reply.headers))
+        if (noted := self._noted(reply.headers)) is not reply.headers:
+            reply = replace(reply, headers=noted)
         self.trace.bodies.client_response.add(reply.body)
         self.trace.finish(now)
         return Done(reply)

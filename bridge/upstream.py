@@ -59,10 +59,14 @@ class Upstream:
         return self.profile.anthropic_version
 
     @property
-    def origin(self) -> str:
+    def authority(self) -> str:
+        """Host and port as URLs and Host headers name them."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        standard = self.port == PORTS[self.scheme]
-        return f"{self.scheme}://{host}" if standard else f"{self.scheme}://{host}:{self.port}"
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        return f"{self.scheme}://{self.authority}"
 
     @property
     def url(self) -> str:

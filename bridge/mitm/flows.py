@@ -95,16 +95,20 @@ def send(flow: http.HTTPFlow, outgoing: Outgoing) -> None:
     """Make the flow's request the one for the upstream."""
     request, upstream = flow.request, outgoing.upstream
     host = "host" if request.is_http2 else "Host"  # HTTP/2 has no capitals
-    named = [(host, upstream.host), *outgoing.headers]
+    named = [(host, upstream.authority), *outgoing.headers]
     if outgoing.body:  # the headers say nothing of framing
         named.append(("content-length", str(len(outgoing.body))))
     if "close" in request.headers.get("connection", "").lower():
         named.append(("Connection", "close"))  # the app's: mitmproxy looks for it here in the end
-    request.headers, request.trailers = _headers(named), None
+    # Where there is a host header, mitmproxy makes it anew with each part of the address.
+    request.headers, request.trailers = http.Headers(), None
     request.scheme = upstream.scheme
     request.host = upstream.host
-    request.port = upstream.port  # this sets the Host header as well
+    request.port = upstream.port
+    if request.authority:
+        request.authority = upstream.authority
     request.path = outgoing.path
+    request.headers = _headers(named)
     request.raw_content = outgoing.body
 
 
@@ -127,6 +131,10 @@ def _is_of_sockets(name: str, value: str) -> bool:
     return framing or asks or name.startswith("sec-websocket-")
 
 
+# Headers that say that a body goes over the wire in another form.
+CODED = ("content-encoding", "transfer-encoding")
+
+
 def response(reply: Reply, flow: http.HTTPFlow, old: http.Response | None = None) -> http.Response:
     """The app's whole answer, in its version of HTTP.
 
@@ -136,10 +144,14 @@ def response(reply: Reply, flow: http.HTTPFlow, old: http.Response | None = None
     made.http_version = flow.request.http_version
     made.status_code = reply.status
     made.reason = responses.get(reply.status, "")
-    made.headers, made.trailers = _headers(reply.headers), None
-    made.content = reply.body
-    if reply.status < 200:
-        del made.headers["content-length"]
+    made.trailers = None
+    if any(name.lower() in CODED for name, _ in reply.headers):
+        made.headers = _headers(reply.headers)
+        made.content = reply.body
+    else:
+        length = [("content-length", str(len(reply.body)))] if reply.status >= 200 else []
+        kept = [pair for pair in reply.headers if pair[0].lower() != "content-length"]
+        made.headers, made.raw_content = _headers([*kept, *length]), reply.body
     return made
 
 
@@ -280,7 +292,7 @@ def _row(flow: http.HTTPFlow, failed: Failed, sent: Outgoing, exchange: Exchange
     shown = http.HTTPFlow(flow.client_conn, flow.server_conn)
     shown.request = flow.request.copy()
     send(shown, sent)
-    shown.request.headers = _headers([("Host", sent.upstream.host), *sent.headers])
+    shown.request.headers = _headers([("Host", sent.upstream.authority), *sent.headers])
     if failed.status:
         shown.response = response(Reply(failed.status, failed.headers, failed.body), shown)
     hide_credentials(shown, credentials)

@@ -300,7 +300,7 @@ class Answer:
         """The end of the answer, with all of it for clients that cannot carry every part."""
         assert self._made.response is not None
         self.turn = turn_of(self._made.response, self._upstream, self._ctx)
-        return replace(stop, native=self.turn)
+        return replace(stop, native=self.turn) if self.turn else stop
 
     def _see(self, event: Event) -> None:
         match event:

@@ -5,7 +5,6 @@ is only what servers forget to add.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 
 from .answers import Usage
@@ -21,29 +20,24 @@ def usage_at(usage: Json, places: Places) -> Usage | None:
     """The counts in `usage`; None when it counts neither input nor output."""
     if not isinstance(usage, dict):
         return None
-    counts: dict[str, Json] = {name: _count(usage, paths) for name, paths in places.items()}
-    if counts["input_tokens"] is None and counts["output_tokens"] is None:
+    counts = {name: _count(usage, paths) for name, paths in places.items()}
+    given, made = counts["input_tokens"], counts["output_tokens"]
+    if given is None and made is None:
         return None
-    for name in ("input_tokens", "output_tokens"):
-        counts[name] = counts[name] or 0
-    return _cleaned(Usage(**counts), _count(usage, TOTAL))
-
-
-def _cleaned(usage: Usage, total: int | None) -> Usage:
-    """Details inside their sums: added where the server left them out, cut where they exceed."""
-    input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
-    reasoning, cached = usage.reasoning_tokens or 0, usage.cache_read_tokens or 0
-    if reasoning and total == input_tokens + output_tokens + reasoning:  # xAI
-        output_tokens += reasoning
-    if cached > input_tokens:  # Grok at Azure: the prompt without what was cached
-        input_tokens += cached
-    return replace(
-        usage,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        reasoning_tokens=_at_most(usage.reasoning_tokens, output_tokens),
-        cache_write_tokens=_at_most(usage.cache_write_tokens, input_tokens - cached),
-    )
+    given, made = given or 0, made or 0
+    reasoning, cached = counts["reasoning_tokens"] or 0, counts["cache_read_tokens"] or 0
+    if reasoning and _count(usage, TOTAL) == given + made + reasoning:  # xAI
+        made += reasoning
+    if cached > given:  # Grok at Azure: the prompt without what was cached
+        given += cached
+    # Details are inside their sums: added where the server left them out, cut where they exceed.
+    counts |= {
+        "input_tokens": given,
+        "output_tokens": made,
+        "reasoning_tokens": _at_most(counts["reasoning_tokens"], made),
+        "cache_write_tokens": _at_most(counts["cache_write_tokens"], given - cached),
+    }
+    return Usage(**counts)
 
 
 def _at_most(count: int | None, limit: int) -> int | None:
@@ -69,8 +63,8 @@ def _count(usage: Json, paths: tuple[str, ...]) -> int | None:
 
 def _integer(value: Json) -> int | None:
     """A count as some gateways send it: a float, or digits in a string; never negative."""
+    if type(value) in (int, float):
+        return max(0, int(value))
     if isinstance(value, str) and value.isdecimal() and len(value) < 19:
         return int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return max(0, int(value))
     return None

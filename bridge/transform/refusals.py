@@ -191,7 +191,9 @@ WORD = re.compile(r"\w+")
 EFFORT = re.compile(r"effort|reasoning|think")
 LISTS = re.compile(r"(must|should) be\b|one of|expected|supported|allowed|valid values")
 
-NAME = r"[`'\"]?([A-Za-z_][\w.\[\]]*)[`'\"]?"
+MAX_SAID = 16_384  # characters of a refusal that are read: some repeat what the app had sent
+# Bounded, and no part of a longer word: else a search takes the square of what it reads.
+NAME = r"[`'\"]?(?<!\w)([A-Za-z_][\w.\[\]]{0,200})[`'\"]?"
 NOT_TAKEN = (
     r"(?:not (?:a )?(?:supported|permitted|allowed|recogni[sz]ed|accepted|enabled)|unsupported"
     r"|unknown|deprecated for this model)"
@@ -208,7 +210,7 @@ NAMED = tuple(
         rf"{NAME}: extra inputs are not permitted",
         rf"(?m:^{NAME}\n +extra inputs are not permitted)",
         rf"extra inputs are not permitted, field: {NAME}",
-        r"['\"]loc['\"]: ?[(\[]['\"]body['\"], ?([^)\]]*)[)\]], ?"
+        r"['\"]loc['\"]: ?[(\[]['\"]body['\"], ?([^)\]]{0,200})[)\]], ?"
         r"['\"]msg['\"]: ?['\"]extra (?:inputs|fields)",  # pydantic, as Python or as JSON
         rf"(?:property|parameter|argument|field|option|key) ?[\[(]?{NAME}[\])]? is {NOT_TAKEN}",
         rf"(?:\A|[:.] ){NAME} (?:is|are) {NOT_TAKEN}",

@@ -28,6 +28,7 @@ from .refusals import (
     KEPT,
     LIMIT,
     LISTS,
+    MAX_SAID,
     MIN_ROOM,
     NAME,
     NAMED,
@@ -93,6 +94,7 @@ def repair(
         return None
     if error.code in GENERATED:
         return None
+    error = replace(error, message=error.message[:MAX_SAID])
     if not isinstance(body, dict) or SCHEMA.search(error.message):
         return None
     found = (

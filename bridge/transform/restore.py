@@ -50,7 +50,7 @@ class Restorer:
                 yield event
             case Start():
                 self._response_id = event.id
-                yield replace(event, model=self._model or event.model)
+                yield replace(event, model=self._model) if self._model else event
             case _:
                 yield event
 

@@ -34,7 +34,7 @@ class Rounds:
                 case Stop(finish, usage) if self.continues and finish.reason == "pause":
                     self.paused = True
                     self._used = total(self._used, usage)
-                case Stop(usage=usage):
+                case Stop(usage=usage) if self._used is not None:
                     yield replace(event, usage=total(self._used, usage))
                 case _:
                     yield event

@@ -13,6 +13,7 @@ from bridge.transform.errors import decode_error
 from bridge.transform.model import Protocol
 from bridge.transform.profile import ALL, NONE, Profile
 from bridge.transform.repair import Repair, is_foreign_state, is_unbound, repair, room
+from bridge.transform.refusals import MAX_SAID
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"
@@ -221,6 +222,20 @@ def test_a_list_of_complaints_is_read_to_its_end() -> None:
     error = decode_error(422, {"detail": complaints})
     found = repair(error, BODIES[C], PLAIN, C, same=False)
     assert flags(found) == {"refused_fields": ("store", "metadata")}
+
+
+@pytest.mark.parametrize("piece", ["A", "a.", "'a' ", "'loc': ('body', ", "unknown parameter: a, "])
+def test_a_refusal_that_repeats_a_long_input_is_read_in_time(piece: str) -> None:
+    """Were the time the square of the length, the test would have none left."""
+    said = f"store: Extra inputs are not permitted, input: '{piece * 500_000}'"
+    found = cure(C, said)
+    assert "store" in flags(found)["refused_fields"]
+
+
+def test_what_stands_behind_a_long_input_is_not_read() -> None:
+    beyond = f"{'x' * MAX_SAID} store: Extra inputs are not permitted"
+    assert cure(C, beyond) is None
+    assert flags(cure(C, beyond[100:])) == {"refused_fields": ("store",)}
 
 
 def test_a_parameter_may_be_named_beside_the_message() -> None:
