@@ -12,8 +12,8 @@ from bridge.transform.answers import Error
 from bridge.transform.errors import decode_error
 from bridge.transform.model import Protocol
 from bridge.transform.profile import ALL, NONE, Profile
-from bridge.transform.repair import Repair, is_foreign_state, is_unbound, repair, room
 from bridge.transform.refusals import MAX_SAID
+from bridge.transform.repair import Repair, is_foreign_state, is_unbound, repair, room
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"

@@ -7,7 +7,7 @@ in what they can say at all, the reason stands beside the exception.
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import permutations
+from itertools import groupby, permutations
 from typing import Any
 
 import pytest
@@ -107,10 +107,15 @@ def told(transcript: Transcript) -> Any:
 
 
 def spoken(transcript: Transcript) -> Iterable[Any]:
-    for turn in transcript.turns:
-        blocks = [block for block in turn.blocks if block.text != EMPTY]
-        if blocks:
-            yield turn.role, turn.name, blocks
+    """What each says until another does; between two turns of one side may be an empty one."""
+    blocks = [
+        (turn.role, turn.name, block)
+        for turn in transcript.turns
+        for block in turn.blocks
+        if block.text != EMPTY
+    ]
+    for (role, name), told in groupby(blocks, lambda spoken: spoken[:2]):
+        yield role, name, [block for *_, block in told]
 
 
 def assert_same_request(client: Protocol, upstream: Protocol, body: Any, model: str | None) -> bool:
