@@ -34,6 +34,16 @@ SIDES: tuple[tuple[str, str, Kind, Protocol | None], ...] = (
     ("GET", "/responses/ID/input_items", "input_items", "openai_responses"),
     ("GET", "/responses", "socket", "openai_responses"),
 )
+# Hosts that have more than an API, or another one too -> where they list the models of this one.
+# Anywhere else it may be under any base.
+MODELS_AT = (
+    ("api.anthropic.com", "/v1"),
+    ("api.openai.com", "/v1"),
+    ("*.api.openai.com", "/v1"),
+    ("chatgpt.com", "/backend-api/codex"),
+    ("openrouter.ai", "/api/v1"),
+    ("generativelanguage.googleapis.com", "/v1*/openai"),
+)
 PATTERNS = tuple(
     (method, re.compile(f"(?:/.*)?{end.replace('ID', '(?P<id>[^/]+)')}"), kind, dialect)
     for method, end, kind, dialect in SIDES
@@ -50,15 +60,24 @@ class Side:
     query: Mapping[str, str] = field(default_factory=dict)
 
 
-def side(method: str, path: str, headers: Iterable[tuple[str, str]]) -> Side | None:
+def side(
+    method: str, path: str, headers: Iterable[tuple[str, str]], host: str = ""
+) -> Side | None:
     """None: none of these endpoints."""
     place, _, query = path.partition("?")
     for expected, pattern, kind, dialect in PATTERNS:
         found = pattern.fullmatch(place.rstrip("/"))
-        if found and method.upper() == expected:
+        if found and method.upper() == expected and _is_there(kind, place, host):
             name = unquote(found.groupdict().get("id", ""))
             return Side(kind, dialect or _dialect(headers), name, dict(parse_qsl(query)))
     return None
+
+
+def _is_there(kind: Kind, place: str, host: str) -> bool:
+    at = next((base for name, base in MODELS_AT if glob(name, host.lower())), None)
+    if at is None or kind not in ("models", "model"):
+        return True
+    return glob(f"{at}/models*", place)
 
 
 def _dialect(headers: Iterable[tuple[str, str]]) -> Protocol:

@@ -78,6 +78,38 @@ def test_models_are_asked_for_in_the_dialect_that_the_headers_tell(path: str) ->
     assert asked is not None and asked.dialect == A
 
 
+OPENROUTER, GOOGLE = "openrouter.ai", "generativelanguage.googleapis.com"
+
+
+@pytest.mark.parametrize(
+    "host, path, ours",
+    [
+        ("api.anthropic.com", "/v1/models/claude-opus-5", True),
+        ("api.anthropic.com", "/api/models", False),
+        ("api.openai.com", "/v1/models", True),
+        ("EU.api.openai.com", "/v1/models", True),
+        ("eu.api.openai.com", "/dashboard/models", False),
+        ("chatgpt.com", "/backend-api/codex/models?client_version=1", True),
+        ("chatgpt.com", "/backend-api/models", False),
+        (OPENROUTER, "/api/v1/models/", True),
+        pytest.param(OPENROUTER, "/models", False, id="a page"),
+        (GOOGLE, "/v1beta/openai/models/gemini-3-pro", True),
+        pytest.param(GOOGLE, "/v1beta/models/gemini-3-pro", False, id="an API of its own"),
+        ("api.deepseek.com", "/models", True),
+        ("127.0.0.1", "/any/base/models", True),
+    ],
+)
+def test_hosts_that_have_more_than_an_api_list_models_in_one_place(
+    host: str, path: str, ours: bool
+) -> None:
+    assert (side("GET", path, [], host) is not None) is ours
+
+
+def test_where_models_are_says_nothing_of_other_endpoints() -> None:
+    path = "/backend-api/wham/responses/resp_1"
+    assert side("GET", path, [], "chatgpt.com") == side("GET", path, [], "any.other")
+
+
 def test_other_endpoints_have_their_own_dialect_whatever_the_headers_tell() -> None:
     asked = side("GET", "/v1/responses/resp_1", [VERSION])
     assert asked is not None and asked.dialect == R

@@ -10,6 +10,9 @@ import brotli
 
 type Decode = Callable[[bytes], bytes]
 
+GZIP = zlib.MAX_WBITS | 16  # as zlib is told of that format
+MEMBER = b"\x1f"  # begins one; what else stands behind the last is padding
+
 
 def decoder(encoding: str) -> Decode | None:
     """A function that takes the next bytes as sent and gives what can be read of them.
@@ -41,6 +44,22 @@ def _plain() -> Decode:
 
 def _zlib(window_bits: int) -> Callable[[], Decode]:
     return lambda: _checked(zlib.decompressobj(window_bits).decompress)
+
+
+def _gzip() -> Decode:
+    """A body may be several members, one behind the other. RFC 1952, section 2.2."""
+    member = zlib.decompressobj(GZIP)
+
+    def decode(data: bytes) -> bytes:
+        nonlocal member
+        plain = b""
+        while data and not (member.eof and data[:1] != MEMBER):
+            member = zlib.decompressobj(GZIP) if member.eof else member
+            plain += member.decompress(data)
+            data = member.unused_data
+        return plain
+
+    return _checked(decode)
 
 
 def _deflate() -> Decode:
@@ -106,8 +125,8 @@ def _checked(decode: Decode) -> Decode:
 _DECODERS: dict[str, Callable[[], Decode]] = {
     "": _plain,
     "identity": _plain,
-    "gzip": _zlib(zlib.MAX_WBITS | 16),
-    "x-gzip": _zlib(zlib.MAX_WBITS | 16),
+    "gzip": _gzip,
+    "x-gzip": _gzip,
     "deflate": _deflate,
     "br": _brotli,
     "zstd": _zstd,

@@ -73,7 +73,8 @@ def side_of(flow: http.HTTPFlow, covers: Callable[[str], bool]) -> Side | None:
     request, path = flow.request, flow.request.path
     if not any(word in path for word in SIDE_WORDS) or not _is_ours(flow, covers):
         return None
-    return side(request.method, path, request.headers.items(multi=True))
+    headers = request.headers.items(multi=True)
+    return side(request.method, path, headers, request.pretty_host)
 
 
 def call_of(flow: http.HTTPFlow, protocol: Protocol) -> Call:

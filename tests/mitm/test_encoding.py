@@ -51,10 +51,19 @@ def test_an_unknown_encoding_has_no_decoder() -> None:
     assert decoder("sdch") is None
 
 
-def test_a_zstandard_body_of_two_frames_is_read_to_its_end() -> None:
-    decode, two = decoder("zstd"), [codings.encode(part, "zstd") for part in (b"one ", b"two")]
+@pytest.mark.parametrize("name", ["zstd", "gzip"])
+def test_a_body_of_two_frames_or_members_is_read_to_its_end(name: str) -> None:
+    decode, two = decoder(name), [codings.encode(part, name) for part in (b"one ", b"two")]
     assert decode and isinstance(two[0], bytes) and isinstance(two[1], bytes)
     assert decode(two[0] + two[1][:5]) + decode(two[1][5:]) == b"one two"
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_padding_behind_a_gzip_body_is_none_of_it(pieces: int) -> None:
+    sent, decode = codings.encode(b"one", "gzip"), decoder("gzip")
+    assert decode and isinstance(sent, bytes)
+    padded = [sent + bytes(8)] if pieces == 1 else [sent, bytes(8)]
+    assert b"".join(map(decode, padded)) == b"one"
 
 
 def test_an_empty_first_piece_decides_nothing() -> None:
