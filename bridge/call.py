@@ -8,6 +8,7 @@ from hashlib import sha256
 from urllib.parse import unquote
 
 from .credentials import Credentials, credentials_in
+from .estimate import estimate_tokens
 from .routing import Facts
 from .transform import Protocol, TransformError, traits
 from .transform.json_text import Json, dumps, loads
@@ -35,7 +36,6 @@ AGENT_HEADERS = (
 SIDE_HEADERS = (("x-claude-code-request-class", "auxiliary"),)
 OPENING = 4_000  # characters that tell one conversation from another
 READ_FOR = frozenset({"thinking", "has", "side"})  # conditions that need the body understood
-BYTES_PER_TOKEN = 3.5  # for the estimate that `tokens_over` goes by
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,11 @@ class Call:
         first = None if session else _first_words(body)
         return sha256(dumps([self.protocol, session, first])).hexdigest()[:16]
 
+    @cached_property
+    def tokens(self) -> int:
+        """An estimate of what its input takes, rather too high than too low."""
+        return estimate_tokens(self.protocol, self.parsed)
+
     def facts(self, asks: frozenset[str]) -> Facts:
         """What the conditions in `asks` need to know."""
         found = traits(self.protocol, self.parsed) if asks & READ_FOR else None
@@ -119,7 +124,7 @@ class Call:
             side=_says(headers, SIDE_HEADERS) or bool(found and found.side),
             agent=_says(headers, AGENT_HEADERS),
             thinking=bool(found and found.thinking),
-            tokens=int(len(self.body) / BYTES_PER_TOKEN),
+            tokens=self.tokens if "tokens_over" in asks else 0,
             has=frozenset(name for name in ("images", "tools") if found and getattr(found, name)),
         )
 

@@ -58,7 +58,17 @@ def test_facts() -> None:
     )
     assert facts.headers == {"x-app": "cli"} and facts.path == "/v1/messages?beta=true"
     assert facts.thinking and facts.has == {"images"}
-    assert facts.tokens == int(len(body) / 3.5)
+    assert facts.tokens == 0, "nobody asked"
+
+
+def test_tokens_are_estimated_and_a_picture_is_no_text() -> None:
+    data = "A" * 1_500_000
+    source = {"type": "base64", "media_type": "image/png", "data": data}
+    picture = message(messages=[{"role": "user", "content": [{"type": "image", "source": source}]}])
+    prose = message(messages=[{"role": "user", "content": "word " * 3_000}])
+    asks = frozenset({"tokens_over"})
+    assert call(picture).facts(asks).tokens < call(prose).facts(asks).tokens
+    assert 3_000 <= call(prose).facts(asks).tokens < 6_000
 
 
 def test_what_nobody_asks_for_is_not_looked_up() -> None:
