@@ -224,9 +224,9 @@ class Bridge:
         watched = self.watched.get(flow.id)
         driven = self.resending and not self.replays.trial(flow)
         exchange = None if driven else self.exchanges.get(flow.id)
-        if not watched and not exchange:
-            return
         assert flow.response
+        if not (watched or exchange or self._driven(flow) or web.is_site(flow)):
+            flows.let_through(flow)
         status, headers = flow.response.status_code, flows.headers_of(flow.response)
         if watched:
             streams = watched.answered(status, headers, clock())
@@ -278,6 +278,7 @@ class Bridge:
 
     def _told(self, flow: http.HTTPFlow) -> None:
         """To whoever adds something to the record of a flow that is over, or takes it out."""
+        flows.show_passed(flow)
         sent = bool(self.resending or self.replays.trial(flow) or _streamed(flow))
         self.injections.end(flow)
         self.replays.end(flow)

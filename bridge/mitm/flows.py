@@ -18,7 +18,7 @@ from ..endpoints import Side, side
 from ..exchange import Exchange
 from ..outgoing import Outgoing
 from ..steps import Done, Reply, Say
-from ..trace import IN_COMMENT, Trace
+from ..trace import IN_COMMENT, Kept, Trace
 from ..transform import Protocol, detect
 from ..transform.headers import Headers
 from ..watched import Watched
@@ -240,6 +240,37 @@ class Watcher:
             self._watched.whole(self._whole, self._clock())
 
 
+# Answers that may have no end, or none soon. mitmproxy would keep them until then.
+ENDLESS = (
+    "text/event-stream",
+    "application/x-ndjson",  # Ollama's own API
+    "application/stream+json",
+    "application/vnd.amazon.eventstream",  # Bedrock
+)
+
+
+class Passed:
+    """Hands on every byte of an answer that is no call's, and keeps the first to be shown."""
+
+    def __init__(self) -> None:
+        self._kept = Kept()
+
+    def __call__(self, data: bytes) -> list[bytes]:
+        self._kept.add(data)
+        return [data] if data else []
+
+    def content(self) -> bytes:
+        return self._kept.content()
+
+
+def let_through(flow: http.HTTPFlow) -> None:
+    """Let an answer that comes bit by bit go on so."""
+    assert flow.response
+    kind = flow.response.headers.get("content-type", "").lower()
+    if kind.startswith(ENDLESS) and not flow.response.stream:
+        flow.response.stream = Passed()
+
+
 def reply_whole(flow: http.HTTPFlow, exchange: Exchange, now: float) -> None:
     """Turn the upstream's whole answer into the app's."""
     assert flow.response
@@ -267,6 +298,12 @@ def client_is_gone(flow: http.HTTPFlow) -> bool:
     """Whether it was the app that hung up."""
     message = flow.error.msg if flow.error else ""
     return message.startswith(CLIENT_GONE) or not flow.client_conn.connected
+
+
+def show_passed(flow: http.HTTPFlow) -> None:
+    """What went through, of which mitmproxy has kept nothing."""
+    if flow.response and isinstance(flow.response.stream, Passed):
+        flow.response.raw_content = flow.response.stream.content()
 
 
 def show(flow: http.HTTPFlow, trace: Trace) -> None:

@@ -283,3 +283,24 @@ def test_trap_56_a_call_that_goes_its_own_way_streams_too_and_is_kept(
     bodies = flow.metadata["bridge"]["bodies"]
     assert bodies["upstream_response"].startswith(received.rstrip())
     assert "[[words:9]]" in bodies["client_request"]
+
+
+def test_trap_56_a_stream_that_is_no_call_of_ours_is_not_held_back(
+    sim: Simulator, start_proxy: Start
+) -> None:
+    proxy = start_proxy({"intercept": {"hosts": []}, "upstreams": {}, "routes": []})
+    sim.fault(None, {"kind": "stall", "after": 2})
+    headers = {"x-api-key": "app", "anthropic-version": "2023-06-01"}
+    call = {"json": body("[[words:9]]", True), "headers": headers}
+    received = ""
+    with (
+        httpx2.Client(proxy=proxy.url, trust_env=False, timeout=20) as client,
+        client.stream("POST", f"{sim.url}/v1/messages", **call) as answer,
+    ):
+        for line in answer.iter_lines():
+            received += f"{line}\n"
+            if received.count("text_delta") == 2:
+                break
+    [flow] = proxy.flows()
+    assert "bridge" not in flow.metadata
+    assert flow.response and (flow.response.text or "").startswith(received.rstrip())
