@@ -98,7 +98,20 @@ class Bridge:
     def done(self) -> None:
         ctx.master.addons.remove(self.last)
         self.replays.stop()
+        if ctx.master.should_exit.is_set():  # else this file was only changed, and calls go on
+            self._close()
         self._replace(None)
+
+    def _close(self) -> None:
+        """What is under way is saved now, as it is."""
+        for flow in self.origins.live():
+            opened = self.watched.get(flow.id) or self.exchanges.get(flow.id)
+            if opened and not opened.trace.over:
+                opened.broke("bridge: the proxy was stopped", clock(), cancelled=False)
+                flows.show(flow, opened.trace)
+            self.origins.hide(flow)
+            if self._masks():
+                redact.mask_flow(flow)
 
     # --- traffic
 
@@ -230,7 +243,7 @@ class Bridge:
         status, headers = flow.response.status_code, flows.headers_of(flow.response)
         if watched:
             streams = watched.answered(status, headers, clock())
-            if streams or self._hides(flow):
+            if streams or status >= 300 or self._hides(flow):  # refusals may repeat a key
                 flow.response.stream = flows.Watcher(flow, watched, clock, streams=streams)
         elif exchange and not exchange.trace.over:
             if exchange.answered(status, headers, clock()):
@@ -306,7 +319,7 @@ class Bridge:
 
     def _hides(self, flow: http.HTTPFlow) -> bool:
         """Whether something is to be taken out of its bodies."""
-        return self._masks() or self.origins.has_credentials(flow)
+        return self._masks() or self.origins.hides(flow)
 
     def _masks(self) -> bool:
         return self.runtime is not None and self.runtime.config.mask

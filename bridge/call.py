@@ -7,7 +7,7 @@ from functools import cached_property
 from hashlib import sha256
 from urllib.parse import unquote
 
-from .credentials import Credentials, credentials_in
+from .credentials import Credentials, credentials_in, keys_in
 from .estimate import estimate_tokens
 from .routing import Facts
 from .transform import Protocol, TransformError, traits
@@ -86,6 +86,11 @@ class Call:
     def credentials(self) -> Credentials:
         """For other servers than its vendor's, in its body."""
         return credentials_in(self.parsed)
+
+    @cached_property
+    def keys(self) -> Credentials:
+        """What lets the app in where it calls; servers repeat it when they refuse it."""
+        return keys_in(self.headers)
 
     @cached_property
     def wants_stream(self) -> bool:

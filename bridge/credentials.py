@@ -1,9 +1,10 @@
-"""Credentials in bodies: what an app hands to its vendor for other servers, those of MCP mostly.
+"""Credentials in bodies: what an app hands to its vendor for other servers, those of MCP mostly, and
+keys that servers repeat when they refuse them.
 
-In: a request as it was read, then texts. Out: the texts without them. Hard part: a body is shown as
-it is, whole, cut or as a stream, and the translation of a request has the same credential in other
-fields, as may an answer that repeats the request. So they are found in the request once, by its
-structure, and hidden wherever they stand.
+In: a request as it was read, its headers, then texts. Out: the texts without them. Hard part: a
+body is shown as it is, whole, cut or as a stream, and the translation of a request has the same
+credential in other fields, as may an answer that repeats the request. So they are found in the
+request once, by its structure, and hidden wherever they stand.
 """
 
 import re
@@ -28,6 +29,9 @@ URLS = frozenset({"url", "server_url"})
 SERVERS = ("mcp_servers", "data_sources")
 PLACES = ("container", "environment")
 SURE = 20  # characters that are no word
+# Headers that let one in, and what else the name of such a header may have in it.
+KEYS = frozenset({"api-key", "authorization", "cookie", "x-api-key", "x-goog-api-key"})
+_KEY_WORD = re.compile("key|token|secret|auth", re.IGNORECASE)
 
 _SCHEME = re.compile(r"(?:Bearer|Basic|Token)\s+", re.IGNORECASE)
 _KEY = re.compile(r"/(?=[^/]*\d)[^/]{16,}")  # a step of a path that is made up
@@ -54,6 +58,16 @@ def credentials_in(request: Json) -> Credentials:
             found.update(_within("", tool))
         found.update(each for key in PLACES for each in _within(key, tool.get(key)))
     return tuple(sorted(found, key=lambda each: (-len(each.text), each)))
+
+
+def keys_in(headers: Iterable[tuple[str, str]], *, any_name: bool = False) -> Credentials:
+    """Those of a request's headers; `any_name`: where it says key, token or the like, too."""
+    return tuple(
+        found
+        for name, value in headers
+        if name.lower() in KEYS or (any_name and _KEY_WORD.search(name))
+        for found in _text(value, name.lower())
+    )
 
 
 def _tools(request: dict[str, Json]) -> Iterator[dict[str, Json]]:
@@ -122,8 +136,23 @@ def hide(text: str, credentials: Iterable[Credential]) -> str:
     return text
 
 
+def without(data: bytes, credentials: Iterable[Credential]) -> bytes:
+    """As `hide`, of bytes; as they are where there is nothing to hide."""
+    if not repeats(data, credentials):
+        return data
+    text = data.decode("utf-8", "surrogateescape")
+    return hide(text, credentials).encode("utf-8", "surrogateescape")
+
+
+def repeats(data: bytes, credentials: Iterable[Credential]) -> bool:
+    forms = (form for each in credentials for form in _forms(each.text))
+    return any(form.encode("utf-8", "surrogatepass") in data for form in forms)
+
+
 def _forms(text: str) -> set[str]:
     """As it is, and as JSON has it."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return {text}
     try:
         return {text, dump_text(text)[1:-1]}
     except ValueError:  # half of a character

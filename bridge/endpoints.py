@@ -60,9 +60,7 @@ class Side:
     query: Mapping[str, str] = field(default_factory=dict)
 
 
-def side(
-    method: str, path: str, headers: Iterable[tuple[str, str]], host: str = ""
-) -> Side | None:
+def side(method: str, path: str, headers: Iterable[tuple[str, str]], host: str = "") -> Side | None:
     """None: none of these endpoints."""
     place, _, query = path.partition("?")
     for expected, pattern, kind, dialect in PATTERNS:

@@ -15,6 +15,7 @@ from typing import Protocol as Interface
 from .attempt import EVENT_STREAM, JSON, Attempt, Failed
 from .call import Call
 from .config import Failover
+from .credentials import without
 from .ending import after, best, marked
 from .health import Answered, Cancelled, ConnectionFailed, Outcome
 from .ledger import Ledger
@@ -204,7 +205,7 @@ class Exchange:
     def take(self, data: bytes, now: float) -> Step:
         """More of an answer that is taken piece by piece, b"" for its end."""
         attempt, translator = self._under_way, self.translator
-        heard = translator.heard
+        data, heard = without(data, attempt.keys), translator.heard
         out = translator.stream(data)
         self.trace.bodies.upstream_response.add(data)
         if translator.heard != heard:
@@ -263,6 +264,7 @@ class Exchange:
     def whole(self, body: bytes, now: float) -> Step:
         """An answer came whole."""
         attempt, translator = self._under_way, self.translator
+        body = without(body, attempt.keys)
         self.trace.bodies.upstream_response.add(body)
         if attempt.status >= 300:
             error = decode_error(attempt.status, body)

@@ -125,13 +125,13 @@ class Trace:
     bodies: Bodies = field(default_factory=Bodies)
     timeline: Timeline = field(default_factory=Timeline)
     conversation: str = ""  # the same for all calls of one
-    credentials: Credentials = ()  # in the bodies
+    credentials: Credentials = ()  # that bodies and reasons may have in them
 
     @classmethod
     def of(cls, call: Call, translator: Translator, now: float, *, route: str = "") -> Self:
         """The record of a call that has come in, and of nothing else yet."""
         trace = cls(call.protocol, now, call.model, translator, route)
-        trace.conversation, trace.credentials = call.conversation, call.credentials
+        trace.conversation, trace.credentials = call.conversation, call.credentials + call.keys
         trace.bodies.client_request.add(call.body)
         return trace
 

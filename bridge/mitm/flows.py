@@ -325,7 +325,7 @@ def failed_rows(flow: http.HTTPFlow, exchange: Exchange) -> Iterator[http.HTTPFl
 
 def _row(flow: http.HTTPFlow, failed: Failed, sent: Outgoing, exchange: Exchange) -> http.HTTPFlow:
     """Marked, tied to the call it belongs to, and with what the app had sent."""
-    credentials = exchange.call.credentials
+    credentials = exchange.trace.credentials
     client_request = hide(exchange.trace.bodies.client_request.text(), credentials)
     shown = http.HTTPFlow(flow.client_conn, flow.server_conn)
     shown.request = flow.request.copy()
@@ -333,7 +333,7 @@ def _row(flow: http.HTTPFlow, failed: Failed, sent: Outgoing, exchange: Exchange
     shown.request.headers = _headers([("Host", sent.upstream.authority), *sent.headers])
     if failed.status:
         shown.response = response(Reply(failed.status, failed.headers, failed.body), shown)
-    hide_credentials(shown, credentials)
+    hide_credentials(shown, credentials, credentials)
     reason = hide(failed.error.message, credentials)
     shown.comment = f"attempt of {flow.id}: {failed.label}: {reason[:IN_COMMENT]}"
     shown.marked = ":red_circle:"

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from mitmproxy import http
 
 from ..call import Call
-from ..credentials import Credentials
+from ..credentials import Credentials, repeats
 from ..outgoing import without_credential
 from ..scrub import HIDDEN
 from ..transform import Protocol, detect
@@ -38,6 +38,7 @@ class _Kept:
 
     headers: Headers
     credentials: Credentials
+    keys: Credentials
     body: bytes = b""
 
 
@@ -51,7 +52,7 @@ class Origins:
         """To be told before the flow's request is made an upstream's."""
         credentials = call.credentials
         body = call.body if credentials else b""
-        self._kept[flow] = _Kept(list(call.headers), credentials, body)
+        self._kept[flow] = _Kept(list(call.headers), credentials, call.keys, body)
         noted = NOTED[call.protocol]
         headers = [(n, v) for n, v in call.headers if n.lower() in noted]
         flow.metadata[APP] = {
@@ -59,18 +60,26 @@ class Origins:
             "headers": [list(pair) for pair in without_credential(headers)],
         }
 
+    def live(self) -> list[http.HTTPFlow]:
+        """Those that are not over."""
+        return [flow for flow in self._kept if flow.live]
+
     def knows(self, flow: http.HTTPFlow) -> bool:
         return flow in self._kept
 
-    def has_credentials(self, flow: http.HTTPFlow) -> bool:
-        """Besides those of its headers."""
+    def hides(self, flow: http.HTTPFlow) -> bool:
+        """Whether there is something to take out of its bodies, as far as they are there."""
         kept = self._kept.get(flow)
-        return kept is not None and bool(kept.credentials)
+        if kept is None or kept.credentials:
+            return kept is not None
+        content = flow.response and flow.response.get_content(strict=False)
+        return repeats(content or b"", kept.keys)
 
     def hide(self, flow: http.HTTPFlow, *, answer: bool = True) -> None:
         """Take the credentials out of a call that is over; `answer`: its answer has been sent."""
         if kept := self._kept.get(flow):
-            hide_credentials(flow, kept.credentials, answer=answer)
+            everything = kept.credentials + kept.keys
+            hide_credentials(flow, kept.credentials, everything, answer=answer)
 
     def call(self, flow: http.HTTPFlow) -> Call:
         """The app's, as far as it is known; Unknown says why it is not."""

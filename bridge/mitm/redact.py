@@ -9,7 +9,7 @@ from typing import Any
 
 from mitmproxy import http
 
-from ..credentials import Credentials, hide
+from ..credentials import Credentials, repeats, without
 from ..mask import mask, signs
 from ..scrub import HIDDEN
 from ..trace import IN_COMMENT
@@ -75,13 +75,26 @@ def _reason(text: str) -> str:
     return text if text.startswith(OWN) else signs(text)
 
 
-def hide_credentials(flow: http.HTTPFlow, credentials: Credentials, *, answer: bool = True) -> None:
-    """Those of its request's headers, and those that the app had for other servers."""
+def hide_credentials(
+    flow: http.HTTPFlow, credentials: Credentials, repeated: Credentials, *, answer: bool = True
+) -> None:
+    """Those of its request's headers, and those that the app had for other servers.
+
+    `repeated`: those that an answer may have in it; what they let in to may have refused them.
+    """
     headers = flow.request.headers
     for name in {name.lower() for name, _ in headers.fields} & NAMES:
         headers[name] = HIDDEN
-    if credentials:
-        _change(flow, lambda text: hide(text, credentials), answer)
+    _hide(flow.request, credentials)
+    if answer and flow.response:
+        _hide(flow.response, repeated)
+
+
+def _hide(message: http.Message, credentials: Credentials) -> None:
+    if credentials and message.raw_content:
+        content = message.get_content(strict=False) or b""
+        if repeats(content, credentials):
+            message.content = without(content, credentials)
 
 
 def _change(flow: http.HTTPFlow, change: Callable[[str], str], answer: bool) -> None:

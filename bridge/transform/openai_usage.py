@@ -6,6 +6,7 @@ is only what servers forget to add.
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from .answers import Usage
 from .json_text import Json
@@ -20,7 +21,7 @@ def usage_at(usage: Json, places: Places) -> Usage | None:
     """The counts in `usage`; None when it counts neither input nor output."""
     if not isinstance(usage, dict):
         return None
-    counts = {name: _count(usage, paths) for name, paths in places.items()}
+    counts: dict[str, Any] = {name: _count(usage, paths) for name, paths in places.items()}
     given, made = counts["input_tokens"], counts["output_tokens"]
     if given is None and made is None:
         return None

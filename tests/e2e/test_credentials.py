@@ -115,3 +115,31 @@ def test_a_replay_has_them_and_a_case_does_not(
         line = web.run("bridge.export", "~comment '^anthropic_messages'", str(case))
         assert "not as it was captured" not in line and call
         assert OF_SERVER not in case.read_text() and "***" in case.read_text()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("routed", [True, False], ids=["routed", "watched"])
+def test_a_key_that_is_refused_and_repeated_is_shown_to_nobody(
+    sim: Simulator, tmp_path: Path, confdir: Path, routed: bool, stream: bool
+) -> None:
+    """Many gateways do; the app gets back its own at most."""
+    key = OF_UPSTREAM if routed else OF_APP
+    error = {"error": {"message": f"Incorrect API key provided: {key}", "type": "invalid"}}
+    for upstream in ("first", "then", "own"):
+        sim.fault(upstream, {"kind": "status", "status": 401, "body": error}, count=9)
+    target = "http://127.0.0.1:9" if routed else sim.base("own").removesuffix("/own/v1")
+    with running_web(tmp_path, confdir, config(sim, routed), "--mode", f"reverse:{target}") as web:
+        with httpx2.Client(base_url=web.proxy.url, trust_env=False, timeout=20) as app:
+            for path, body in BODIES.items():
+                call = {"json": {**body, "stream": stream}, "headers": HEADERS[path]}
+                answer = app.post(f"/v1/{path}" if routed else f"/own/v1/{path}", **call)
+                assert answer.status_code == 401, answer.text
+                shown = "***" if routed else OF_APP
+                assert f"Incorrect API key provided: {shown}" in answer.text
+        web.over(5 if routed else 2)  # with a row for each attempt
+        said = told(web)
+        assert "Incorrect API key provided: ***" in said
+        assert not [secret for secret in SECRETS if secret in said]
+        saved = "".join(map(str, (flow.get_state() for flow in web.proxy.flows())))
+        assert not [secret for secret in SECRETS if secret in saved]
+        assert not [secret for secret in SECRETS if secret in web.proxy.output]

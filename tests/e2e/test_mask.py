@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from bridge.simulator import Simulator
 from tests.e2e.web import running_web
-from tests.processes import Proxy
+from tests.processes import Proxy, wait_until
 
 Start = Callable[..., Proxy]
 HEADERS = {"x-api-key": "k", "anthropic-version": "2023-06-01"}
@@ -106,3 +107,29 @@ def test_what_goes_wrong_says_no_more_in_files_and_no_less_to_the_app(
 
 def said_parts() -> list[dict[str, str]]:
     return [{"type": "text", "text": SENT[0]["content"]}]
+
+
+@pytest.mark.parametrize("routed", [True, False], ids=["routed", "watched"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_call_that_is_under_way_when_the_proxy_stops_is_saved_without_text_and_keys(
+    sim: Simulator, start_proxy: Start, stream: bool, routed: bool
+) -> None:
+    chat = {"protocol": "openai_chat", "url": sim.base("chat"), "api_key": "key-of-an-upstream"}
+    config: dict[str, Any] = {"mask": True, "failover": {"health_check": {"interval": 0}}}
+    config["upstreams"] = {"chat": chat}
+    config["routes"] = [{"upstreams": ["chat"]}] if routed else []
+    target = "http://127.0.0.1:9" if routed else sim.base("own").removesuffix("/own/v1")
+    proxy = start_proxy(config, "--mode", f"reverse:{target}")
+    sim.fault(None, {"kind": "stall", "after": 2 if stream else 0}, count=None)
+    path = "/v1/messages" if routed else "/own/v1/messages"
+    body = {"model": "claude-x", "max_tokens": 50, "stream": stream, "messages": SENT}
+    headers = {**HEADERS, "x-api-key": "key-of-the-app"}
+    with ThreadPoolExecutor(1) as pool, httpx2.Client(trust_env=False, timeout=20) as client:
+        pool.submit(client.post, f"{proxy.url}{path}", json=body, headers=headers)
+        wait_until(sim.requests, "the call upstream")
+        flows = proxy.flows()
+    [flow] = flows
+    saved = str(flow.get_state())
+    assert not [each for each in (SECRET, WORD, "key-of-the-app", "key-of-an") if each in saved]
+    assert flow.metadata["bridge"]["masked"]
+    assert "the proxy was stopped" in str(flow.metadata["bridge"]["attempts"])

@@ -16,6 +16,7 @@ from bridge.trace import KEPT_BYTES
 from tests.exchanged import config
 
 BODY = b'{"model":"m","max_tokens":9,"messages":[]}'
+KEY = "key-of-the-app"
 HEADERS = {
     "x-api-key": "key-of-the-app",
     "anthropic-beta": "some",
@@ -104,7 +105,7 @@ WITH_SECRET = json.dumps({"model": "m", "max_tokens": 9, "messages": [], **SECRE
 def test_credentials_are_taken_out_of_a_flow_and_still_known() -> None:
     origins, made = Origins(), app_flow(body=WITH_SECRET)
     origins.keep(made, flows.call_of(made, "anthropic_messages"))
-    assert origins.has_credentials(made) and made.response is None
+    assert origins.hides(made) and made.response is None
     made.response = http.Response.make(200, b"mcp-4711 was taken")
     origins.hide(made)
     state = str(made.get_state())
@@ -120,11 +121,24 @@ def test_a_request_without_any_stays_as_it_is() -> None:
     origins, made = Origins(), app_flow()
     origins.hide(made)  # nobody has told of it
     assert made.request.headers["x-api-key"] == "key-of-the-app"
-    assert not origins.has_credentials(made)
+    assert not origins.hides(made)
     origins.keep(made, flows.call_of(made, "anthropic_messages"))
     origins.hide(made)
     assert made.request.headers["x-api-key"] == "***" and made.request.content == BODY
-    assert not origins.has_credentials(made) and not lacks_others(origins.call(made))
+    assert not origins.hides(made) and not lacks_others(origins.call(made))
+
+
+@pytest.mark.parametrize("name", ["x-api-key", "authorization"])
+def test_a_key_that_an_answer_repeats_is_taken_out_of_it(name: str) -> None:
+    origins, made = Origins(), app_flow()
+    made.request.headers[name] = "Bearer key-of-the-app" if name == "authorization" else KEY
+    origins.keep(made, flows.call_of(made, "anthropic_messages"))
+    made.response = http.Response.make(401, b'{"error": "there is no key key-of-the-app"}')
+    assert origins.hides(made)
+    origins.hide(made, answer=False)
+    assert KEY in made.response.text
+    origins.hide(made)
+    assert made.response.text == '{"error": "there is no key ***"}'
 
 
 @pytest.mark.parametrize(

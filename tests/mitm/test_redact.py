@@ -87,7 +87,7 @@ def test_an_endpoint_beside_the_calls_has_no_record() -> None:
 def test_an_answer_that_the_app_has_not_got_yet_stays() -> None:
     made = flow(bridge={"bodies": {}})
     mask_flow(made, answer=False)
-    hide_credentials(made, (Credential("key", "Zebra-12"),), answer=False)
+    hide_credentials(made, (), (Credential("key", "Zebra-12"),), answer=False)
     assert made.request.content == HIDDEN.encode() and made.response.content == b"Zebra"
 
 
