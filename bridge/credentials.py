@@ -1,4 +1,4 @@
-"""Credentials in bodies: what an app hands to its vendor for other servers, those of MCP mostly, and
+"""Credentials in bodies: those that an app hands to its vendor for other servers, MCP's mostly, and
 keys that servers repeat when they refuse them.
 
 In: a request as it was read, its headers, then texts. Out: the texts without them. Hard part: a
