@@ -295,7 +295,8 @@ class Runtime:
 
     def status(self) -> dict[str, Any]:
         """Plain data."""
-        return self.router.status(clock())
+        intercept = {"hosts": list(self.config.intercept.hosts)}
+        return {**self.router.status(clock()), "intercept": intercept}
 
     def use(self, upstream: str | None) -> list[Change]:
         """ValueError for an upstream that is none; None: by health again."""

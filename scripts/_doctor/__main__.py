@@ -25,9 +25,9 @@ from bridge.doctor import (  # noqa: E402
     mistakes,
     warnings,
 )
+from bridge.settings import WELL_KNOWN_HOSTS  # noqa: E402
 from scripts._doctor import inside, ports, terminal  # noqa: E402
 from scripts._with_bridge import bridges  # noqa: E402
-from scripts._with_bridge.__main__ import llm_hosts  # noqa: E402
 
 BROKEN = 1
 
@@ -73,7 +73,7 @@ def all_of_it(asked: argparse.Namespace, had: Mapping[str, str]) -> Iterator[dic
             yield from map(Finding.as_dict, without(asked, had, str(error)))
         return
     yield found("bridge_up", url=bridge.url).as_dict()
-    yield from map(Finding.as_dict, terminal.findings(bridge, had, llm_hosts(asked.config)))
+    yield from map(Finding.as_dict, terminal.findings(bridge, had, bridge.hosts))
     told = inside.ask(bridge.url)
     yield from [found("bridge_mute", url=bridge.url).as_dict()] if told is None else told
 
@@ -86,7 +86,15 @@ def without(asked: argparse.Namespace, had: Mapping[str, str], reason: str) -> I
         yield from ports.findings(asked.port or ports.USUAL)
     yield from configuration(asked.config, had)
     yield from terminal.dead(had)
-    yield from terminal.exceptions(had, llm_hosts(asked.config))
+    yield from terminal.exceptions(had, hosts(asked.config, had))
+
+
+def hosts(path: Path, had: Mapping[str, str]) -> tuple[str, ...]:
+    """Those the bridge will be for."""
+    try:
+        return load(path.expanduser(), had).intercept.hosts
+    except ConfigError:
+        return WELL_KNOWN_HOSTS
 
 
 def configuration(path: Path, had: Mapping[str, str]) -> Iterator[Finding]:

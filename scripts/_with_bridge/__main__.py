@@ -80,37 +80,15 @@ def options(ours: list[str], rest: list[str]) -> argparse.Namespace:
 # --- its environment
 
 
-def additions(bridge: bridges.Bridge, config: Path, had: Mapping[str, str]) -> dict[str, str]:
+def additions(bridge: bridges.Bridge, had: Mapping[str, str]) -> dict[str, str]:
     try:
         bundle, ca = trust.files(bridge.folder, bridge.ca, had)
     except OSError as error:
         raise Failed(f"The certificates to trust cannot be written: {error}") from None
     found = variables.values(bridge.url, str(bundle), str(ca))
     if any(had.get(name) for name in variables.NO_PROXY):
-        found |= variables.direct(had, llm_hosts(config))
+        found |= variables.direct(had, bridge.hosts)
     return found
-
-
-def llm_hosts(config: Path) -> list[str]:
-    """Those the bridge is for. A bad configuration is for the bridge itself to complain of.
-
-    Imported here, for that takes a while, and few have exceptions.
-    """
-    import yaml
-
-    from bridge.settings import WELL_KNOWN_HOSTS
-
-    try:
-        named = yaml.safe_load(config.expanduser().read_text("utf-8"))["intercept"]["hosts"]
-        return [*WELL_KNOWN_HOSTS, *map(str, named)]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return list(WELL_KNOWN_HOSTS)
-
-
-def configuration(settings: list[str]) -> Path:
-    named = (setting.partition("=") for setting in settings)
-    paths = [value for name, _, value in named if name == "bridge_config"]
-    return Path(paths[-1]) if paths else ROOT / "config.yaml"
 
 
 def bridge_for(asked: argparse.Namespace, until_the_end: ExitStack) -> bridges.Bridge:
@@ -119,7 +97,19 @@ def bridge_for(asked: argparse.Namespace, until_the_end: ExitStack) -> bridges.B
     if not asked.set:
         with suppress(bridges.NoBridge):
             return bridges.running(os.environ)
+    tell_of_proxy(os.environ, asked.set)
     return until_the_end.enter_context(bridges.started(asked.set))
+
+
+def tell_of_proxy(had: Mapping[str, str], settings: list[str]) -> None:
+    """That there is another: a bridge that is started does not ask it."""
+    if any(setting.startswith("mode=") for setting in settings):
+        return
+    for name in bridges.PROXY:
+        if bridges.answers(had.get(name, "")):
+            told = f"with-bridge: the bridge does not go through the proxy of {name}"
+            print(f"{told}; with --set mode=upstream:http://HOST:PORT it does", file=sys.stderr)
+            return
 
 
 # --- the command
@@ -184,7 +174,7 @@ def show(asked: argparse.Namespace, rest: list[str]) -> int:
         bridge = bridges.at(asked.proxy) if named else bridges.running(os.environ)
     except bridges.NoBridge as error:
         raise Failed(f"{error} ./scripts/start starts one.") from None
-    added = additions(bridge, ROOT / "config.yaml", os.environ)
+    added = additions(bridge, os.environ)
     if asked.json:
         print(json.dumps({"proxy": bridge.url, "environment": added}, indent=2))
     else:
@@ -202,7 +192,7 @@ def main(arguments: list[str]) -> int:
             return status
         with ExitStack() as until_the_end:
             bridge = bridge_for(asked, until_the_end)
-            return run(rest, additions(bridge, configuration(asked.set), os.environ))
+            return run(rest, additions(bridge, os.environ))
     except Failed as error:
         print(f"with-bridge: {error}", file=sys.stderr)
         return OUR_FAILURE

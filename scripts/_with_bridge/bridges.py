@@ -7,6 +7,7 @@ another than ours.
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +15,13 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from subprocess import PIPE
+from typing import Any
 from urllib.parse import urlsplit
 
 from scripts._processes import ROOT, Child, Failed, tool
 
 READY = "bridge is ready: "  # as leash.py says it
+PROXY = ("https_proxy", "HTTPS_PROXY")
 DEFAULT = "http://127.0.0.1:8080"
 CONFDIR = "~/.mitmproxy"  # mitmproxy's own default
 CA_FILE = "mitmproxy-ca-cert.pem"
@@ -31,6 +34,7 @@ class Bridge:
     url: str
     folder: Path  # mitmproxy's, where files may lie
     ca: str  # PEM
+    hosts: tuple[str, ...]  # whose LLM endpoints it is for, as globs
 
 
 class NoBridge(Failed):
@@ -42,7 +46,7 @@ class NoBridge(Failed):
 
 def running(environment: Mapping[str, str]) -> Bridge:
     """Where the environment points to, or where a bridge is by default."""
-    for url in (environment.get("https_proxy"), environment.get("HTTPS_PROXY"), DEFAULT):
+    for url in (*map(environment.get, PROXY), DEFAULT):
         if url:
             try:
                 return at(url)
@@ -59,13 +63,25 @@ def at(url: str, folder: Path | None = None) -> Bridge:
         if place.scheme != "http" or not place.hostname:
             raise NoBridge(f"{url} is no address of an HTTP proxy, like {DEFAULT}.")
         host, port = place.hostname, place.port or 80
-        if not _is_status(_get(host, port, STATUS)):
+        if (status := _status(_get(host, port, STATUS))) is None:
             raise NoBridge(f"{url} answers, but not as a bridge in regular mode does.")
         _connect(host, port)
         ca = _get(host, port, CA).decode() or (folder / CA_FILE).read_text("utf-8")
     except (OSError, HTTPException, ValueError) as error:
         raise NoBridge(f"No bridge to send a command through at {url}: {error}") from None
-    return Bridge(f"http://{place.netloc}", folder, ca)
+    hosts = status.get("intercept", {}).get("hosts", ())
+    return Bridge(f"http://{place.netloc}", folder, ca, tuple(map(str, hosts)))
+
+
+def answers(url: str) -> bool:
+    """Whether anything takes connections there."""
+    try:
+        place = urlsplit(url if "://" in url else f"http://{url}")
+        address = place.hostname or "", place.port or 80
+        with socket.create_connection(address, timeout=PATIENCE):
+            return bool(place.hostname)
+    except (OSError, ValueError):
+        return False
 
 
 def _get(host: str, port: int, url: str) -> bytes:
@@ -78,12 +94,12 @@ def _get(host: str, port: int, url: str) -> bytes:
         connection.close()
 
 
-def _is_status(body: bytes) -> bool:
+def _status(body: bytes) -> dict[str, Any] | None:
     try:
         status = json.loads(body)
     except ValueError:
-        return False
-    return isinstance(status, dict) and "upstreams" in status
+        return None
+    return status if isinstance(status, dict) and "upstreams" in status else None
 
 
 def _connect(host: str, port: int) -> None:

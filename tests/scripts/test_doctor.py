@@ -200,6 +200,30 @@ def test_a_terminal_that_leads_around_it(folder: Path, proxy: Proxy) -> None:
     assert "proxy_unset" in codes(done)
 
 
+def test_what_leads_around_it_goes_by_the_hosts_of_the_bridge_that_runs(
+    folder: Path, tmp_path: Path
+) -> None:
+    own: dict[str, Any] = {"upstreams": {}, "routes": [], "intercept": {"hosts": ["llm.corp"]}}
+    with running_proxy(tmp_path, tmp_path / "confdir", own) as proxy:
+        done = doctor(folder, "--proxy", proxy.url, "--json", NO_PROXY=".corp,.openai.com")
+    assert codes(done)["no_proxy_covers"]["about"]["entry"] == ".corp"
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_without_one_it_goes_by_the_configuration(
+    folder: Path, tmp_path: Path, is_right: bool
+) -> None:
+    """As far as that can be read."""
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        "intercept: {hosts: [llm.corp]}\nupstreams: {}\nroutes: []\n" if is_right else "["
+    )
+    options = ("--json", "--config", str(file), "--port", str(free_port()))
+    done = doctor(folder, *options, NO_PROXY=".corp,.openai.com")
+    entry = ".corp" if is_right else ".openai.com"
+    assert codes(done)["no_proxy_covers"]["about"]["entry"] == entry
+
+
 @pytest.mark.parametrize(
     "environment, code, severity",
     [
@@ -243,7 +267,7 @@ def test_a_handshake_says_whether_the_ca_is_the_one(proxy: Proxy, tmp_path: Path
     certificate(tmp_path)
     bridge = bridges.at(proxy.url)
     assert terminal.handshake(bridge).code == "ca_ok"
-    others = bridges.Bridge(bridge.url, bridge.folder, (tmp_path / CA).read_text("utf-8"))
+    others = bridges.Bridge(bridge.url, bridge.folder, (tmp_path / CA).read_text("utf-8"), ())
     told = terminal.handshake(others)
     assert told.code == "ca_fails" and "certificate verify failed" in told.seen
     broken = bridges.Bridge(bridge.url, bridge.folder, "no certificate")
@@ -253,7 +277,7 @@ def test_a_handshake_says_whether_the_ca_is_the_one(proxy: Proxy, tmp_path: Path
 def test_a_tunnel_that_is_refused(sim: Simulator) -> None:
     ca = Path(ssl.get_default_verify_paths().openssl_cafile)
     pem = ssl.DER_cert_to_PEM_cert(b"0") if not ca.exists() else ca.read_text("utf-8")
-    assert terminal.handshake(bridges.Bridge(sim.url, Path(), pem)).code == "ca_fails"
+    assert terminal.handshake(bridges.Bridge(sim.url, Path(), pem, ())).code == "ca_fails"
 
 
 def test_who_is_no_bridge_finds_nothing(sim: Simulator) -> None:

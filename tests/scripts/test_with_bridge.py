@@ -17,7 +17,7 @@ from bridge.simulator import Simulator
 from bridge.simulator import running as running_simulator
 from scripts._processes import free_port
 from scripts._with_bridge import bridges, trust, variables
-from scripts._with_bridge.__main__ import llm_hosts, split
+from scripts._with_bridge.__main__ import split
 from tests.processes import Proxy, running_proxy, wait_until
 from tests.scripts.test_demo import children, gone
 
@@ -299,6 +299,40 @@ def test_no_proxy_keeps_what_is_not_for_the_bridge(terminal: Terminal) -> None:
     assert said == "localhost,intranet,::1 localhost,intranet,::1\n"
 
 
+def test_no_proxy_goes_by_the_hosts_of_the_bridge_that_runs(
+    folder: Path, tmp_path: Path, config: dict[str, Any]
+) -> None:
+    own = {**config, "intercept": {"hosts": ["well-known", "llm.corp.example"]}}
+    environment = {"NO_PROXY": ".corp.example,localhost", "no_proxy": ".openai.com"}
+    with running_proxy(tmp_path, tmp_path / "confdir", own) as proxy:
+        terminal = Terminal(folder, "--proxy", proxy.url, **environment)
+        assert terminal.says("sh", "-c", 'echo "$NO_PROXY"') == "localhost\n"
+        shown = json.loads(Terminal(folder, "--proxy", proxy.url, "--json", **environment).says())
+    assert shown["environment"]["NO_PROXY"] == "localhost"
+
+
+def test_a_proxy_that_the_started_bridge_does_not_ask_is_told_of(
+    folder: Path, tmp_path: Path, config: dict[str, Any], sim: Simulator
+) -> None:
+    other = {"HTTPS_PROXY": f"http://me:secret-word@127.0.0.1:{sim.port}"}
+    done = own_bridge(folder, tmp_path, config, **other).run("echo", "it ran")
+    assert (done.returncode, done.stdout) == (0, "it ran\n")
+    assert "proxy of HTTPS_PROXY" in done.stderr and "secret-word" not in done.stderr
+
+
+def test_the_started_bridge_goes_through_a_proxy_that_is_named(
+    folder: Path, tmp_path: Path, config: dict[str, Any], sim: Simulator
+) -> None:
+    (tmp_path / "plain").mkdir()
+    nothing: dict[str, Any] = {"upstreams": {}, "routes": [], "intercept": {"hosts": []}}
+    with running_proxy(tmp_path / "plain", tmp_path / "plain", nothing) as plain:
+        terminal = own_bridge(folder, tmp_path, config, HTTPS_PROXY=plain.url)
+        terminal.command += ["--set", f"mode=upstream:{plain.url}"]
+        assert "Say hello" in terminal.says(*CURL)
+        [passed] = plain.flows()
+    assert passed.request.path == "/a/v1/chat/completions"
+
+
 ANSWERS = """
 import signal, sys
 for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"):
@@ -526,24 +560,6 @@ def test_no_entry_leads_around_the_bridge(entries: str, kept: str) -> None:
 
 def test_who_had_no_exceptions_gets_none() -> None:
     assert variables.direct({"HTTPS_PROXY": "x"}, HOSTS) == {}
-
-
-@pytest.mark.parametrize(
-    "text, more",
-    [
-        ("intercept: {hosts: [llm.corp]}", ["llm.corp"]),
-        ("routes: []", []),
-        ("intercept: [", []),
-        ("", []),
-    ],
-)
-def test_hosts_are_the_well_known_and_the_configured(
-    tmp_path: Path, text: str, more: list[str]
-) -> None:
-    known = llm_hosts(tmp_path / "none.yaml")
-    assert "api.anthropic.com" in known
-    (tmp_path / "config.yaml").write_text(text, "utf-8")
-    assert llm_hosts(tmp_path / "config.yaml") == [*known, *more]
 
 
 # --- what is trusted
