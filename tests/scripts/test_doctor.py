@@ -270,7 +270,7 @@ def test_a_handshake_says_whether_the_ca_is_the_one(proxy: Proxy, tmp_path: Path
     others = bridges.Bridge(bridge.url, bridge.folder, (tmp_path / CA).read_text("utf-8"), ())
     told = terminal.handshake(others)
     assert told.code == "ca_fails" and "certificate verify failed" in told.seen
-    broken = bridges.Bridge(bridge.url, bridge.folder, "no certificate")
+    broken = bridges.Bridge(bridge.url, bridge.folder, "no certificate", ())
     assert terminal.handshake(broken).code == "ca_fails"
 
 
