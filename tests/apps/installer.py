@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, STDOUT
-from typing import Literal
+from typing import Any, Literal
 
 SECONDS = 900
 # Of npm, which by itself asks for minutes where nobody answers.
@@ -24,6 +24,8 @@ PATIENCE = (
     "--fetch-timeout=60000",
 )
 LOG_LINES = 15
+# Where systems keep the authorities they trust, a company's own among them; npm does not look there.
+SYSTEM_CAS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 
 
 class CannotInstall(Exception):
@@ -129,9 +131,10 @@ def _asked(*command: str) -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=PIPE, stderr=STDOUT, text=True, timeout=SECONDS
-    )
+    known = {"NODE_EXTRA_CA_CERTS": path for path in SYSTEM_CAS if Path(path).exists()}
+    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": PIPE, "stderr": STDOUT}
+    options |= {"env": {**known, **os.environ}, "text": True, "timeout": SECONDS}
+    done = subprocess.run(command, **options)
     if done.returncode != 0:
         said = "\n".join(done.stdout.splitlines()[-LOG_LINES:])
         kind = NoRegistry if UNREACHABLE.search(done.stdout) else CannotInstall
