@@ -9,6 +9,7 @@ request once, by its structure, and hidden wherever they stand.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -130,7 +131,7 @@ def _address(url: str) -> str:
 def hide(text: str, credentials: Iterable[Credential]) -> str:
     """`text` without them: anywhere, if they are no words; else where such a field has them."""
     for credential in credentials:
-        for form in _forms(credential.text):
+        for form, _ in _forms(credential.text):
             if form in text:
                 text = _hidden(text, form, credential)
     return text
@@ -145,18 +146,21 @@ def without(data: bytes, credentials: Iterable[Credential]) -> bytes:
 
 
 def repeats(data: bytes, credentials: Iterable[Credential]) -> bool:
-    forms = (form for each in credentials for form in _forms(each.text))
-    return any(form.encode("utf-8", "surrogatepass") in data for form in forms)
+    for credential in credentials:
+        for _, form in _forms(credential.text):
+            if form in data:
+                return True
+    return False
 
 
-def _forms(text: str) -> set[str]:
-    """As it is, and as JSON has it."""
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return {text}
+@lru_cache(256)
+def _forms(text: str) -> tuple[tuple[str, bytes], ...]:
+    """As it is, and as JSON has it; each as text and as bytes."""
     try:
-        return {text, dump_text(text)[1:-1]}
+        forms = {text, dump_text(text)[1:-1]}
     except ValueError:  # half of a character
-        return {text}
+        forms = {text}
+    return tuple((form, form.encode("utf-8", "surrogatepass")) for form in forms)
 
 
 def _hidden(text: str, form: str, credential: Credential) -> str:

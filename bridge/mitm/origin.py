@@ -72,7 +72,7 @@ class Origins:
         kept = self._kept.get(flow)
         if kept is None or kept.credentials:
             return kept is not None
-        content = flow.response and flow.response.get_content(strict=False)
+        content = flow.response.raw_content if flow.response else None
         return repeats(content or b"", kept.keys)
 
     def hide(self, flow: http.HTTPFlow, *, answer: bool = True) -> None:
