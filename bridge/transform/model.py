@@ -169,6 +169,7 @@ class ToolResultPart:
     kind: CallKind = "function"
     name: str | None = None
     cache: CacheMark | None = None
+    namespace: str | None = None  # of the tool, where it is said again
     where: str = field(default="", compare=False, repr=False, kw_only=True)
 
 

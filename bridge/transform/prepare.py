@@ -25,6 +25,7 @@ from .model import (
 from .names import tool_names
 from .notes import TransformError
 from .schema import object_root
+from .toolsets import without_toolsets
 from .turns import pair_calls, with_parts
 
 # What a freeform tool becomes where there are only functions.
@@ -89,6 +90,7 @@ def full_name(name: str, namespace: str | None) -> str:
 def prepare(request: Request, ctx: Context) -> tuple[Request, Toolbox]:
     paired = replace(request, messages=pair_calls(request.messages, ctx.notes))
     request = settled(paired, ctx)
+    request = replace(request, tools=tuple(without_toolsets(request.tools, ctx.notes)))
     toolbox = _toolbox(request, ctx)
     return replace(
         request,

@@ -66,7 +66,7 @@ def test_the_size_of_the_screen_is_told() -> None:
 @pytest.mark.parametrize(
     "tool",
     [
-        pytest.param(built_in("computer_toolset_20260801", "computer"), id="a toolset"),
+        pytest.param(built_in("browser_20300101", "browser"), id="an unknown type"),
         pytest.param(Tool("x", kind="client"), id="no definition"),
     ],
 )

@@ -23,7 +23,7 @@ from ..model import (
 )
 from ..names import object_id
 from ..sequence import Call
-from .parts import PROTOCOL, SHOWN, call_native, decode_citation
+from .parts import PROTOCOL, SHOWN, TOOLSET, call_native, decode_citation, toolset_field
 from .usage import encode_usage
 
 __all__ = ()
@@ -123,9 +123,10 @@ class ToolUse:
         self._input = block.get("input")
         self._fed = False
         native = call_native(block, owner.upstream, owner.model)
-        call_id, name = (text_of(block.get(key)) for key in ("id", "name"))
-        self._call = Call(ToolCallPart(call_id, name, "", native=native), ctx.notes)
-        self.direct = native is None or "caller" not in native.blocks[0]
+        call_id, name, toolset = (text_of(block.get(key)) for key in ("id", "name", TOOLSET))
+        call = ToolCallPart(call_id, name, "", namespace=toolset or None, native=native)
+        self._call = Call(call, ctx.notes)
+        self.direct = native is None
 
     def open(self) -> list[Event]:
         return [PartStart(self._call.part)]
@@ -332,4 +333,5 @@ def _hosted_blocks(call: HostedCall, seed: str, ctx: Context) -> list[Json]:
 
 def encode_call(part: ToolCallPart) -> dict[str, Json]:
     own = part.native.blocks[0] if part.native and part.native.protocol == PROTOCOL else {}
-    return {"type": "tool_use", "id": part.id, "name": part.name, "input": {}, **own}
+    block = {"type": "tool_use", "id": part.id, "name": part.name, "input": {}}
+    return {**block, **toolset_field(part.namespace), **own}

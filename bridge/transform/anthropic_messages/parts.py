@@ -87,9 +87,11 @@ KEYS: dict[str, frozenset[str]] = {
     "image": frozenset({"source", "cache_control"}),
     "document": frozenset({"source", "title", "context", "citations", "cache_control"}),
     "tool_use": frozenset({"id", "name", "input", "caller", "toolset_name", "cache_control"}),
-    "tool_result": frozenset({"tool_use_id", "content", "is_error", "cache_control"}),
+    "tool_result": frozenset(
+        {"tool_use_id", "content", "is_error", "toolset_name", "cache_control"}
+    ),
 }
-HINTS = frozenset({"transformations", "toolset_name", "caller"})  # mean nothing elsewhere
+HINTS = frozenset({"transformations", "caller"})  # mean nothing elsewhere
 
 
 def decode_parts(content: Json, place: str, where: str, ctx: Context) -> list[Part]:
@@ -247,6 +249,7 @@ def _tool_use(block: Json, where: str, ctx: Context) -> Part:
         required(block.get("id"), str, f"{where}.id"),
         required(block.get("name"), str, f"{where}.name"),
         normal_arguments(dump_text(given)),
+        namespace=_toolset(block, where),
         cache=decode_cache(block, where, ctx),
         native=call_native(block),
         where=where,
@@ -254,11 +257,22 @@ def _tool_use(block: Json, where: str, ctx: Context) -> Part:
 
 
 def call_native(block: Json, upstream: str = "", model: str = "") -> Native | None:
-    """What only Anthropic knows of a call: who made it, and of which toolset. Direct is default."""
-    known = {key: block[key] for key in ("caller", "toolset_name") if block.get(key) is not None}
-    if known.get("caller") == {"type": "direct"}:
-        del known["caller"]
-    return Native(PROTOCOL, (known,), upstream, model) if known else None
+    """What only Anthropic knows of a call: who made it. Direct is default."""
+    caller = block.get("caller")
+    if caller in (None, {"type": "direct"}):
+        return None
+    return Native(PROTOCOL, ({"caller": caller},), upstream, model)
+
+
+TOOLSET = "toolset_name"  # of a call of a member, and of its result
+
+
+def _toolset(block: Json, where: str) -> str | None:
+    return optional(block.get(TOOLSET), str, f"{where}.{TOOLSET}")
+
+
+def toolset_field(namespace: str | None) -> dict[str, Json]:
+    return {TOOLSET: namespace} if namespace else {}
 
 
 def _tool_result(block: Json, where: str, ctx: Context) -> Part:
@@ -268,6 +282,7 @@ def _tool_result(block: Json, where: str, ctx: Context) -> Part:
         required(block.get("tool_use_id"), str, f"{where}.tool_use_id"),
         tuple(parts),
         is_error=optional(block.get("is_error"), bool, f"{where}.is_error") or False,
+        namespace=_toolset(block, where),
         cache=decode_cache(block, where, ctx),
         where=where,
     )
@@ -441,7 +456,8 @@ def _encoded_document(media_type: str, data: str, where: str) -> Json:
 def _call_block(part: ToolCallPart, ctx: Context) -> Json:
     own = part.native.blocks[0] if part.native and ctx.owns(part.native) else {}
     given = encode_input(part.arguments, part.where, ctx)
-    return {"type": "tool_use", "id": part.id, "name": part.name, "input": given, **own}
+    block = {"type": "tool_use", "id": part.id, "name": part.name, "input": given}
+    return {**block, **toolset_field(part.namespace), **own}
 
 
 def encode_input(arguments: str, where: str, ctx: Context) -> dict[str, Json]:
@@ -459,7 +475,7 @@ def encode_input(arguments: str, where: str, ctx: Context) -> dict[str, Json]:
 
 
 def _result_block(part: ToolResultPart, ctx: Context) -> Json:
-    block = {"type": "tool_result", "tool_use_id": part.call_id}
+    block = {"type": "tool_result", "tool_use_id": part.call_id, **toolset_field(part.namespace)}
     content = encode_parts(part.parts, ctx)
     error = {"is_error": True} if part.is_error else {}
     return {**block, **({"content": content} if content else {}), **error}

@@ -69,6 +69,7 @@ def _tool(tool: Json, where: str, ctx: Context) -> Tool:
         return Tool(
             name=_name(tool, where),
             kind="client" if kind.startswith(RUN_BY_CLIENT) else "hosted",
+            cache=decode_cache(tool, where, ctx),
             options=options,
             native=Native(PROTOCOL, (tool,)),
             where=where,

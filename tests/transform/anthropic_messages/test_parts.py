@@ -186,7 +186,7 @@ PAIRS: list[Any] = [
     pytest.param(
         "assistant",
         {"type": "tool_use", "id": "t1", "name": "click", "input": {}, "toolset_name": "computer"},
-        ToolCallPart("t1", "click", "{}", native=native({"toolset_name": "computer"})),
+        ToolCallPart("t1", "click", "{}", namespace="computer"),
         id="a call of a toolset",
     ),
     pytest.param(
@@ -194,6 +194,12 @@ PAIRS: list[Any] = [
         {"type": "tool_result", "tool_use_id": "t1"},
         ToolResultPart("t1", ()),
         id="an empty result",
+    ),
+    pytest.param(
+        "user",
+        {"type": "tool_result", "tool_use_id": "t1", "toolset_name": "computer"},
+        ToolResultPart("t1", (), namespace="computer"),
+        id="a result of a toolset's member",
     ),
     pytest.param(
         "user",
@@ -386,13 +392,6 @@ def test_a_block_and_its_part(place: str, block: Any, part: Part) -> None:
             ToolResultPart("t", (TextPart("x"),)),
             [],
             id="a result as a string",
-        ),
-        pytest.param(
-            "user",
-            [{"type": "tool_result", "tool_use_id": "t", "toolset_name": "computer"}],
-            ToolResultPart("t", ()),
-            ["hint_dropped"],
-            id="a result of a toolset",
         ),
         pytest.param(
             "user",

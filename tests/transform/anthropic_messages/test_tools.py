@@ -1,5 +1,6 @@
 """Tools and the choice among them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ def built_in(wire: Any, name: str, kind: Any, **options: Any) -> Tool:
 
 SEARCH = {"type": "web_search_20260318", "name": "web_search", "max_uses": 3}
 BASH = {"type": "bash_20250124", "name": "bash"}
+MARKED = {**BASH, "cache_control": {"type": "ephemeral"}}
 COMPUTER = {"type": "computer_toolset_20260801", "configs": {}}
 MCP = {"type": "mcp_toolset", "mcp_server_name": "files"}
 
@@ -73,6 +75,9 @@ PAIRS = [
     ),
     pytest.param(SEARCH, built_in(SEARCH, "web_search", "hosted", max_uses=3), id="web search"),
     pytest.param(BASH, built_in(BASH, "bash", "client"), id="bash, which the app runs"),
+    pytest.param(
+        MARKED, replace(built_in(MARKED, "bash", "client"), cache=CacheMark()), id="with a mark"
+    ),
     pytest.param(
         COMPUTER,
         built_in(COMPUTER, "computer_toolset_20260801", "client", configs={}),

@@ -233,10 +233,10 @@ BASH = Tool("bash", kind="client", native=Native(A, ({"type": "bash_20250124"},)
         ),
         pytest.param(
             A,
-            Tool("x", kind="client", native=Native(A, ({"type": "computer_toolset_20260801"},))),
+            Tool("x", kind="client", native=Native(A, ({"type": "browser_20300101"},))),
             None,
             ["server_tool_dropped"],
-            id="a toolset",
+            id="a tool of the app that nobody knows",
         ),
     ],
 )

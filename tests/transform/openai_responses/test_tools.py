@@ -376,10 +376,10 @@ def anthropic(wire: Any, name: str = "x", kind: Any = "hosted", **options: Any) 
         ),
         pytest.param(
             A,
-            anthropic({"type": "computer_toolset_20260801"}, kind="client"),
+            anthropic({"type": "browser_20300101"}, kind="client"),
             [],
             ["server_tool_dropped"],
-            id="a toolset",
+            id="a tool of the app that nobody knows",
         ),
         pytest.param(
             C, Tool("x", kind="client"), [], ["hosted_tool_dropped"], id="of no definition"
