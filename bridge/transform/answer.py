@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 from .answers import (
+    CitationDelta,
     Error,
     Event,
     Failure,
@@ -315,6 +316,8 @@ class Answer:
                 self._commit_if(isinstance(self._open, ToolCallPart) and not cut)
                 self._note_state(native)
                 self._open = None
+            case CitationDelta(citation):
+                self._note_state(citation.native)
             case Stop(finish, usage, states=states):
                 self.phase, self.usage, self.finish_reason = "finished", usage, finish.reason
                 self.states += states if self._same else ()

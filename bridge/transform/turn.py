@@ -110,7 +110,7 @@ def turn_of(answer: Response, codec: Codec, ctx: Context) -> Native | None:
 
 
 # Where a block, an item or an entry holds what shows who made it, the first that is there.
-STATE = ("signature", "data", "encrypted_content", "id")
+STATE = ("signature", "data", "encrypted_content", "encrypted_index", "id")
 
 
 def state_of(block: Json) -> str:

@@ -392,6 +392,17 @@ def test_what_a_client_of_the_same_protocol_gets_is_known_by_its_states(as_strea
     assert translator.turn is None
 
 
+@pytest.mark.parametrize("as_stream", [False, True])
+def test_state_in_citations_and_summaries_is_known_as_well(as_stream: bool) -> None:
+    place = {"type": "web_search_result_location", "url": "u", "title": "t", "cited_text": "c"}
+    cited = {**text("said"), "citations": [{**place, "encrypted_index": "i"}]}
+    summed = {"type": "compaction", "content": "We met.", "encrypted_content": "ct"}
+    translator = Translator(A, A, upstream_id="up")
+    translator.request(json.dumps({"model": "m", "max_tokens": 1, "messages": [ASK]}).encode())
+    translator.response(message([summed, cited]), as_stream=as_stream)
+    assert translator.states == ["ct", "i"]
+
+
 def test_a_state_is_known_in_each_of_the_forms_that_a_stream_tells_it_in() -> None:
     translator = Translator(R, R, upstream_id="up")
     translator.request(json.dumps({"model": "m", "input": "hi", "stream": True}).encode())

@@ -23,6 +23,7 @@ from ..model import (
 )
 from ..names import object_id
 from ..sequence import Call
+from ..toolsets import FAMILIES
 from .parts import PROTOCOL, SHOWN, TOOLSET, call_native, decode_citation, toolset_field
 from .usage import encode_usage
 
@@ -334,4 +335,5 @@ def _hosted_blocks(call: HostedCall, seed: str, ctx: Context) -> list[Json]:
 def encode_call(part: ToolCallPart) -> dict[str, Json]:
     own = part.native.blocks[0] if part.native and part.native.protocol == PROTOCOL else {}
     block = {"type": "tool_use", "id": part.id, "name": part.name, "input": {}}
-    return {**block, **toolset_field(part.namespace), **own}
+    toolset = part.namespace if part.namespace in FAMILIES else None  # no other is known here
+    return {**block, **toolset_field(toolset), **own}

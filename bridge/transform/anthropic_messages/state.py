@@ -4,72 +4,161 @@ Hard part: signatures hold in unbroken runs only, so another upstream's are take
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
+from operator import is_
 
 from ..context import Context
 from ..envelope import is_sealed
+from ..fields import object_of, objects_of, text_of
 from ..json_text import Json
-from ..turn import state_of
+from ..turn import STATE, state_of
 from .parts import BILLING_HEADER, is_shown
 
 __all__ = ["states", "without_identity", "without_state"]
 
 THINKING = ("thinking", "redacted_thinking")
 # Blocks that only who made them can read: a server's tools and what they gave.
-SERVED = ("server_tool_use", "mcp_tool_use", "mcp_tool_result", "advisor_tool_result", "fallback")
+SERVED = (
+    "server_tool_use",
+    "mcp_tool_use",
+    "mcp_tool_result",
+    "advisor_tool_result",
+    "container_upload",
+    "fallback",
+)
 SERVED_RESULT = "_tool_result"  # how the types of other results end
+SUMMARY = "compaction"  # a text that everybody can read, and state beside it
+INDEX = "encrypted_index"  # where a citation stands in a search; "" in those of other vendors
 
 
 def states(body: Json) -> Iterator[str]:
     """Signatures, ciphertexts and ids of server tools, ours and others'."""
-    for _, _, block in _blocks(body):
-        has_state = _is_thinking(block) or (_is_served(block) and not is_shown(block))
-        if has_state and (state := state_of(block)):
-            yield state
+    for message in _messages(body):
+        for block in filter(_is_object, _answered(message)):
+            holders = [block] if _is_stateful(block) else objects_of(block.get("citations"))
+            yield from filter(None, map(state_of, holders))
 
 
 def without_state(body: Json, *, bare: bool, ctx: Context) -> Json:
     """`body` without our envelopes, and with `bare` without everybody's state; notes for each."""
-    dropped = {(n, m) for n, m, block in _blocks(body) if _goes(block, bare, ctx)}
-    if not dropped:
+    given, kept = _messages(body), list[Json]()
+    for n, message in enumerate(given):
+        told, left = _divided(message, f"messages[{n}]", bare, ctx)
+        if told:
+            kept = _with_told(kept, told)
+        if left is message or left["content"]:
+            kept.append(left)
+    if len(kept) == len(given) and all(map(is_, kept, given)):
         return body
-    for n, m in sorted(dropped):
-        block = body["messages"][n]["content"][m]
-        served = "hint_dropped" if is_shown(block) else "server_tool_dropped"
-        code = "opaque_foreign" if _is_thinking(block) else served
-        ctx.notes.add(code, f"messages[{n}].content[{m}]", "another upstream made it")
-    messages = [_without(message, n, dropped) for n, message in enumerate(body["messages"])]
-    return _unforced({**body, "messages": [m for m in messages if _content(m) != []]}, ctx)
+    return _unforced({**body, "messages": kept}, ctx)
 
 
-def _content(message: Json) -> Json:
-    """None too where the app made something up: its vendor will tell it."""
-    return message.get("content") if isinstance(message, dict) else None
+def _divided(message: Json, where: str, bare: bool, ctx: Context) -> tuple[list[Json], Json]:
+    """What a user has to tell in place of state, and the message without any."""
+    given, told, kept = _answered(message), list[Json](), list[Json]()
+    for n, block in enumerate(given):
+        place = f"{where}.content[{n}]"
+        if _is_object(block) and _goes(block, bare, ctx):
+            told += _told(block, place, ctx)
+        else:
+            kept.append(_cited(block, place, bare, ctx))
+    same = len(kept) == len(given) and all(map(is_, kept, given))
+    return told, message if same else {**message, "content": kept}
 
 
-def _without(message: Json, n: int, dropped: set[tuple[int, int]]) -> Json:
-    if not any(place[0] == n for place in dropped):
-        return message
-    kept = [block for m, block in enumerate(message["content"]) if (n, m) not in dropped]
-    return {**message, "content": kept}
+def _with_told(messages: list[Json], told: list[Json]) -> list[Json]:
+    """In the user's last turn: servers take no two in a row, nor one behind system text."""
+    late = sum(1 for _ in takewhile(_is_system, reversed(messages)))
+    place = len(messages) - late
+    before, behind = messages[:place], messages[place:]
+    last = object_of(before[-1]) if before else {}
+    if last.get("role") != "user":
+        return [*before, {"role": "user", "content": told}, *behind]
+    content = _content(last)
+    blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    return [*before[:-1], {**last, "content": [*blocks, *told]}, *behind]
+
+
+def _is_system(message: Json) -> bool:
+    return bool(object_of(message).get("role") == "system")
 
 
 def _goes(block: Json, bare: bool, ctx: Context) -> bool:
     if _is_thinking(block):
         return bare or is_sealed(state := state_of(block)) or _is_unsigned(state, ctx)
-    return _is_served(block) and (bare or is_shown(block))
+    if not (_is_served(block) or _is_summary(block)):
+        return False
+    return bare or is_shown(block) or _is_enveloped(block)
 
 
-def _blocks(body: Json) -> Iterator[tuple[int, int, Json]]:
-    """Message, place in its content, and block."""
-    messages = body.get("messages") if isinstance(body, dict) else None
-    for n, message in enumerate(messages if isinstance(messages, list) else ()):
-        content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, list) and message.get("role") == "assistant":
-            yield from ((n, m, block) for m, block in enumerate(content) if isinstance(block, dict))
+def _told(block: Json, where: str, ctx: Context) -> list[Json]:
+    """What stands in place of a block that goes, which is noted."""
+    text = text_of(block.get("content")) if _is_summary(block) else ""
+    is_told = bool(text.strip())
+    code = "server_tool_dropped" if _is_served(block) else "opaque_foreign"
+    code = "hint_dropped" if is_told or is_shown(block) else code
+    ctx.notes.add(code, where, "another upstream made it")
+    mark = {"cache_control": block["cache_control"]} if "cache_control" in block else {}
+    return [{"type": "text", "text": text, **mark}] if is_told else []
+
+
+def _cited(block: Json, where: str, bare: bool, ctx: Context) -> Json:
+    """`block` without citations that only another upstream can follow."""
+    given = block.get("citations") if _is_object(block) else None
+    if not isinstance(given, list):
+        return block
+    kept = [citation for citation in given if not _is_foreign(citation, bare)]
+    if len(kept) == len(given):
+        return block
+    ctx.notes.add("hint_dropped", f"{where}.citations", "citations of another upstream's answer")
+    rest = {key: value for key, value in block.items() if key != "citations"}
+    return {**rest, "citations": kept} if kept else rest
+
+
+def _is_foreign(citation: Json, bare: bool) -> bool:
+    if not _is_object(citation) or INDEX not in citation:
+        return False
+    return bare or not citation[INDEX] or is_sealed(citation[INDEX])
+
+
+def _messages(body: Json) -> list[Json]:
+    messages = body.get("messages") if _is_object(body) else None
+    return messages if isinstance(messages, list) else []
+
+
+def _answered(message: Json) -> list[Json]:
+    """The blocks of an answer; none of other turns."""
+    content = _content(message)
+    return content if isinstance(content, list) and message.get("role") == "assistant" else []
+
+
+def _content(message: Json) -> Json:
+    """None too where the app made something up: its vendor will tell it."""
+    return object_of(message).get("content")
+
+
+def _is_object(value: Json) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_stateful(block: Json) -> bool:
+    shown = is_shown(block)
+    return _is_thinking(block) or _is_summary(block) or (_is_served(block) and not shown)
+
+
+def _is_enveloped(block: Json) -> bool:
+    """Whether it holds an envelope of ours, which nobody else can read."""
+    content = block.get("content")
+    holders = [block, object_of(content), *objects_of(content)]
+    return any(is_sealed(holder.get(key)) for holder in holders for key in STATE)
 
 
 def _is_thinking(block: Json) -> bool:
     return block.get("type") in THINKING
+
+
+def _is_summary(block: Json) -> bool:
+    return bool(block.get("type") == SUMMARY)
 
 
 def _is_unsigned(state: str, ctx: Context) -> bool:

@@ -467,6 +467,20 @@ def test_a_call_is_written_without_its_input() -> None:
     assert encode_call(ToolCallPart("t", "f", "{}", native=STATE)) == USE
 
 
+@pytest.mark.parametrize(
+    "namespace, written",
+    [
+        pytest.param("browser", {"toolset_name": "browser"}, id="a toolset"),
+        pytest.param("files", {}, id="another vendor's namespace"),
+    ],
+)
+def test_a_call_tells_its_toolset(namespace: str, written: Any) -> None:
+    assert encode_call(ToolCallPart("t", "f", "{}", namespace=namespace)) == {**USE, **written}
+    assert read({**USE, **written})[0] == ToolCallPart(
+        "t", "f", "{}", namespace=namespace if written else None
+    )
+
+
 def test_a_message_before_anything_is_said() -> None:
     head = message_head("chatcmpl-1", "m", "default", ctx())
     assert (head["id"], head["model"], head["content"]) == ("msg_1", "m", [])

@@ -24,6 +24,19 @@ FOUND = {"type": "web_search_tool_result", "tool_use_id": "srv", "content": []}
 
 SHOWN = {**SEARCH, "id": "srvtoolu_brg1_1"}
 SHOWN_RESULT = {**FOUND, "tool_use_id": "srvtoolu_brg1_1"}
+SUMMED = {"type": "compaction", "content": "We met.\n", "encrypted_content": "ct", "signature": "s"}
+OUR_SUMMARY = {**SUMMED, "signature": None, "encrypted_content": SEALED}
+TOLD = {"type": "text", "text": "We met.\n"}
+UPLOADED = {"type": "container_upload", "file_id": "file_1"}
+PLACE = {"type": "char_location", "cited_text": "a", "document_index": 0}
+
+
+def source(index: Any) -> dict[str, Any]:
+    return {"type": "web_search_result_location", "url": "u", "encrypted_index": index}
+
+
+def cited(*citations: Any) -> dict[str, Any]:
+    return {**TEXT, "citations": [*citations]}
 
 
 def body(*content: Any, **fields: Any) -> dict[str, Any]:
@@ -42,6 +55,12 @@ def left(
 def test_states_are_signatures_ciphertexts_and_ids_of_server_tools() -> None:
     content = [THINKING, OURS, UNSIGNED, REDACTED, TEXT, USE, SEARCH, FOUND, SHOWN, SHOWN_RESULT]
     assert list(states(body(*content))) == ["sig", SEALED, "secret", "srv"]
+
+
+def test_states_are_those_of_summaries_and_citations_too() -> None:
+    summed = {**SUMMED, "signature": None}
+    content = [SUMMED, summed, cited(source("i1"), PLACE, source(""), None, source("i2")), UPLOADED]
+    assert list(states(body(*content))) == ["s", "ct", "i1", "i2"]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +99,41 @@ def test_odd_bodies_hold_none_and_stay(odd: Any) -> None:
             ["opaque_foreign"] * 3 + ["server_tool_dropped"] * 2,
             id="another upstream's goes altogether",
         ),
+        pytest.param(
+            [cited(source("i"), PLACE), UPLOADED],
+            False,
+            [cited(source("i"), PLACE), UPLOADED],
+            [],
+            id="the vendor's own citations and files stay",
+        ),
+        pytest.param(
+            [cited(source("i"), PLACE, None), cited(source("i")), UPLOADED],
+            True,
+            [cited(PLACE, None), TEXT],
+            ["hint_dropped"] * 2 + ["server_tool_dropped"],
+            id="another upstream's go, but for places in documents",
+        ),
+        pytest.param(
+            [cited(source(""), source(SEALED), source("i"))],
+            False,
+            [cited(source("i"))],
+            ["hint_dropped"],
+            id="a citation that stands for another vendor's goes",
+        ),
+        pytest.param(
+            [SEARCH, {**FOUND, "content": [None, {"encrypted_content": SEALED}]}, FOUND, TEXT],
+            False,
+            [SEARCH, FOUND, TEXT],
+            ["server_tool_dropped"],
+            id="an envelope inside of a result goes",
+        ),
+        pytest.param(
+            [{"type": "advisor_tool_result", "content": {"encrypted_content": SEALED}}, TEXT],
+            False,
+            [TEXT],
+            ["server_tool_dropped"],
+            id="and in one that is no list",
+        ),
     ],
 )
 def test_what_is_left(content: Any, bare: bool, kept: Any, codes: list[str]) -> None:
@@ -88,6 +142,57 @@ def test_what_is_left(content: Any, bare: bool, kept: Any, codes: list[str]) -> 
     assert result == body(*kept) and given == body(*content)
     assert [code for code, _ in notes] == codes
     assert all(where.startswith("messages[1].content[") for _, where in notes)
+
+
+def turn(role: str, *content: Any) -> dict[str, Any]:
+    return {"role": role, "content": [*content]}
+
+
+SAID = turn("assistant", TEXT)
+HI = {"type": "text", "text": "hi"}
+LATE = {"role": "system", "content": "Be brief."}
+
+
+@pytest.mark.parametrize(
+    "before, summary, after",
+    [
+        pytest.param([USER], SUMMED, [turn("user", HI, TOLD), SAID], id="behind a text"),
+        pytest.param([RESULT], SUMMED, [turn("user", *RESULT["content"], TOLD), SAID], id="blocks"),
+        pytest.param([], SUMMED, [turn("user", TOLD), SAID], id="at the beginning"),
+        pytest.param([SAID], SUMMED, [SAID, turn("user", TOLD), SAID], id="behind an answer"),
+        pytest.param(
+            [USER, LATE], SUMMED, [turn("user", HI, TOLD), LATE, SAID], id="before system text"
+        ),
+        pytest.param(
+            [USER],
+            {**SUMMED, "cache_control": {"type": "ephemeral"}},
+            [turn("user", HI, {**TOLD, "cache_control": {"type": "ephemeral"}}), SAID],
+            id="with its mark",
+        ),
+    ],
+)
+def test_a_user_tells_what_another_upstream_summed_up(
+    before: Any, summary: Any, after: Any
+) -> None:
+    given = {"messages": [*before, turn("assistant", summary, TEXT), USER]}
+    kept, notes = left(given, bare=True)
+    assert kept == {"messages": [*after, USER]}
+    assert notes == [("hint_dropped", f"messages[{len(before)}].content[0]")]
+    assert left(given, bare=False) == (given, [])
+
+
+def test_a_summary_that_was_sealed_here_goes_to_nobody() -> None:
+    kept, notes = left(body(OUR_SUMMARY), bare=False)
+    assert kept == {"messages": [turn("user", HI, TOLD), RESULT]}
+    assert [code for code, _ in notes] == ["hint_dropped"]
+
+
+@pytest.mark.parametrize("content", [None, "", " "])
+def test_a_summary_without_a_text_is_lost(content: Any) -> None:
+    assert left(body({**SUMMED, "content": content}, TEXT), bare=True) == (
+        body(TEXT),
+        [("opaque_foreign", "messages[1].content[0]")],
+    )
 
 
 @pytest.mark.parametrize("unsigned", [UNSIGNED, {**UNSIGNED, "thinking": "", "signature": ""}])
