@@ -210,6 +210,7 @@ class NativePart:
     native: Native
     code: str
     text: str | None = None
+    cache: CacheMark | None = field(default=None, kw_only=True)
     seen: bool = field(default=False, kw_only=True)  # by a person, such as a generated image
     hosted: HostedCall | HostedList | None = field(default=None, kw_only=True)
     where: str = field(default="", compare=False, repr=False, kw_only=True)

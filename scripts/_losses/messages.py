@@ -90,6 +90,7 @@ def edit(kind: str) -> Specimen:
     return Specimen({"context_management": {"edits": [{"type": kind}]}})
 
 
+FOUND = {"type": "search_result", "source": "https://a", "title": "A", "content": [text("a")]}
 SEARCH = built_in("web_search_20250305", "web_search")
 STOPS = ["a", "b", "c", "d", "e"]
 
@@ -141,9 +142,8 @@ SPECIMENS: Specimens = {
         ),
         "documents of blocks": told(document({"type": "content", "content": [image(PNG)]})),
         "documents to be cited": told(document(PDF, **CITED)),
-        "search results": told(
-            {"type": "search_result", "source": "https://a", "title": "A", "content": [text("a")]}
-        ),
+        "search results": told(FOUND),
+        "search results to be cited": told({**FOUND, **CITED}),
         "images by `file_id`": told(image(KEPT)),
         "documents by `file_id`": told(document(KEPT)),
         "`container_upload`": told({"type": "container_upload", "file_id": "file_1"}),

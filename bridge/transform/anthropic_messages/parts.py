@@ -6,12 +6,13 @@ code and the text that other protocols get in their place.
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final, assert_never
 
 from ..arguments import RAW, normal_arguments
 from ..context import Context
 from ..envelope import MARK, is_sealed
-from ..fields import one_of, optional, required
+from ..fields import object_of, one_of, optional, required
 from ..json_text import Json, dump_text, loads
 from ..model import (
     AudioPart,
@@ -111,8 +112,10 @@ def _part(block: Json, place: str, where: str, ctx: Context) -> Part:
     decode = DECODERS.get(kind)
     if decode is None:
         code = NATIVE.get(kind) or UNKNOWN.get(place, "part_unsupported")
+        code = "citations_dropped" if _is_to_be_cited(kind, block) else code
         code = "hint_dropped" if is_shown(block) else code
-        return native_part(block, code, where, _text_of(kind, block))
+        part = native_part(block, code, where, _text_of(kind, block))
+        return replace(part, cache=decode_cache(block, where, ctx))
     if kind in KEYS:
         _note_unknown(block, KEYS[kind], where, ctx)
     return decode(block, where, ctx)
@@ -138,6 +141,11 @@ def native_part(block: Json, code: str, where: str = "", text: str | None = None
     return NativePart(Native(PROTOCOL, (block,)), code, text, where=where)
 
 
+def _is_to_be_cited(kind: str, block: Json) -> bool:
+    """Documents say so too, but they have parts of their own."""
+    return kind == "search_result" and object_of(block.get("citations")).get("enabled") is True
+
+
 def _text_of(kind: str, block: dict[str, Json]) -> str | None:
     """What a block says to those who do not know its kind."""
     match kind:
@@ -148,7 +156,8 @@ def _text_of(kind: str, block: dict[str, Json]) -> str | None:
         case "tool_reference":
             return f"[tool: {_string(block, 'tool_name')}]"
         case "browser_state":
-            return f"[browser state: {dump_text(block)}]"
+            told = {key: value for key, value in block.items() if key != "cache_control"}
+            return f"[browser state: {dump_text(told)}]"
         case "compaction":
             return _string(block, "content")
         case _:
@@ -345,11 +354,11 @@ def _blocks(part: Part, ctx: Context) -> list[Json]:
             return [marked(_call_block(part, ctx), cache, where, ctx)]
         case ToolResultPart(cache=cache):
             return [marked(_result_block(part, ctx), cache, where, ctx)]
-        case NativePart(native, code, text):
+        case NativePart(native, code, text, cache=cache):
             if ctx.owns(native):
                 return [dict(block) for block in native.blocks]
             ctx.notes.lose(code, where, f"a block of {native.protocol}")
-            return [{"type": "text", "text": text}] if text else []
+            return [marked({"type": "text", "text": text}, cache, where, ctx)] if text else []
         case ToolChangePart(native=native):
             return list(native.blocks) if native and ctx.owns(native) else []
         case EffortPart():

@@ -199,11 +199,11 @@ def _content(part: Part, ctx: Context) -> list[Json]:
         case AudioPart(data, form):
             audio = {"data": data, "format": form}
             return [{"type": "input_audio", "input_audio": audio}]
-        case NativePart(native, code, text):
+        case NativePart(native, code, text, cache=cache):
             if ctx.owns(native):
                 return list(native.blocks)
             ctx.notes.lose(code, where, f"a block of {native.protocol}")
-            return [{"type": "text", "text": text}] if text else []
+            return [marked({"type": "text", "text": text}, cache, where, ctx)] if text else []
         case ReasoningPart() | ToolCallPart() | ToolResultPart():
             return []  # these stand beside the content
         case EffortPart() | ToolChangePart():

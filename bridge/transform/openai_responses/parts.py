@@ -208,11 +208,11 @@ def _content(part: Part, ctx: Context) -> list[Json]:
             return [{"type": "input_audio", "input_audio": {"data": data, "format": form}}]
         case AudioPart():
             raise TransformError(where, "these models take no audio", "audio_unsupported")
-        case NativePart(native, code, text):
+        case NativePart(native, code, text, cache=cache):
             if ctx.owns(native):
                 return list(native.blocks)
             ctx.notes.lose(code, where, f"a block of {native.protocol}")
-            return [input_text(text)] if text else []
+            return [marked(input_text(text), cache, where, ctx)] if text else []
         case ReasoningPart() | ToolCallPart() | ToolResultPart() | EffortPart() | ToolChangePart():
             return []  # these are items
         case _:

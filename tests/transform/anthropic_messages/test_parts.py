@@ -72,7 +72,13 @@ SEARCH = {
     "title": "A",
     "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}],
 }
+TO_CITE = {
+    **SEARCH,
+    "citations": {"enabled": True},
+    "cache_control": {"type": "ephemeral", "ttl": "1h"},
+}
 PROGRAM = {"caller": {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}}
+MARKED_STATE = {"type": "browser_state", "cache_control": {"type": "ephemeral"}}
 SEARCHED = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
 
 # What both directions agree on: place, block, part.
@@ -240,6 +246,27 @@ PAIRS: list[Any] = [
         id="a search result",
     ),
     pytest.param(
+        "tool_result",
+        TO_CITE,
+        NativePart(
+            native(TO_CITE),
+            "citations_dropped",
+            "A (https://a)\none\ntwo",
+            cache=CacheMark("1h"),
+        ),
+        id="one that is to be cited, with a breakpoint",
+    ),
+    pytest.param(
+        "user",
+        {**SEARCH, "citations": {"enabled": False}},
+        NativePart(
+            native({**SEARCH, "citations": {"enabled": False}}),
+            "hint_dropped",
+            "A (https://a)\none\ntwo",
+        ),
+        id="one that is not",
+    ),
+    pytest.param(
         "user",
         {"type": "container_upload", "file_id": "f"},
         NativePart(native({"type": "container_upload", "file_id": "f"}), "foreign_file_id"),
@@ -399,6 +426,18 @@ def test_a_block_and_its_part(place: str, block: Any, part: Part) -> None:
             NativePart(native({"type": "search_result", "content": "?"}), "hint_dropped", " ()"),
             [],
             id="a search result that says nothing",
+        ),
+        pytest.param(
+            "tool_result",
+            [MARKED_STATE],
+            NativePart(
+                native(MARKED_STATE),
+                "tool_part_flattened",
+                '[browser state: {"type":"browser_state"}]',
+                cache=CacheMark(),
+            ),
+            [],
+            id="a breakpoint is no part of what a browser shows",
         ),
     ],
 )

@@ -304,6 +304,12 @@ SEARCH = Native(A, ({"type": "search_result"},))
             ["hint_dropped"],
             id="another vendor's block, as text",
         ),
+        pytest.param(
+            NativePart(SEARCH, "citations_dropped", "found", cache=CacheMark("1h")),
+            [marked({"type": "text", "text": "found"}, "12h")],
+            ["citations_dropped"],
+            id="with its breakpoint",
+        ),
         pytest.param(NativePart(SEARCH, "item_dropped"), [], ["item_dropped"], id="or not at all"),
         pytest.param(ReasoningPart("a"), [], [], id="reasoning stands beside the content"),
         pytest.param(EffortPart("low"), [], [], id="an effort is a field of the request"),

@@ -324,6 +324,12 @@ PAPER_URL = f"data:application/pdf;base64,{PDF}"
             id="another vendor's block gives its text",
         ),
         pytest.param(
+            NativePart(Native(A, (BLOCK,)), "citations_dropped", "t", cache=CacheMark("1h")),
+            [{**text("t"), "prompt_cache_breakpoint": {"mode": "explicit", "ttl": "12h"}}],
+            ["citations_dropped"],
+            id="with its breakpoint",
+        ),
+        pytest.param(
             NativePart(Native(A, (BLOCK,)), "server_tool_dropped"),
             [],
             ["server_tool_dropped"],
