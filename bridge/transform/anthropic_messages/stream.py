@@ -264,6 +264,7 @@ class Encoder:
         self._ctx = ctx
         self._part: Part | None = None  # the open one
         self._pieces: list[str] = []  # of its text
+        self._early: list[Citation] = []  # of what it has not said yet
         self._prefix = b""  # of its deltas; b"" before they may go out
         self._is_object = True  # the open call's arguments, as far as one can tell
         self._index = 0
@@ -297,7 +298,7 @@ class Encoder:
 
     def _open(self, part: Part) -> bytes:
         """Reasoning waits for its first text or its end, which tell what kind of block it is."""
-        self._part, self._pieces, self._is_object = part, [], True
+        self._part, self._pieces, self._early, self._is_object = part, [], [], True
         match part:
             case TextPart() | RefusalPart():
                 self._prefix = self._delta_start("text_delta", "text")
@@ -329,10 +330,18 @@ class Encoder:
         return self._prefix + dumps(text) + _DELTA_END
 
     def _cite(self, citation: Citation) -> bytes:
-        encoded = encode_citation(citation, "".join(self._pieces), self._ctx)
-        if encoded is None or not isinstance(self._part, TextPart):
+        """One of text that is still to come waits for it, and those behind it do."""
+        if not isinstance(self._part, TextPart):
             return b""
-        return self._block_delta(type="citations_delta", citation=encoded)
+        text = "".join(self._pieces)
+        if self._early or (citation.end or 0) > len(text):
+            self._early.append(citation)
+            return b""
+        return self._cited(citation, text)
+
+    def _cited(self, citation: Citation, text: str) -> bytes:
+        encoded = encode_citation(citation, text, self._ctx)
+        return self._block_delta(type="citations_delta", citation=encoded) if encoded else b""
 
     def _close(self, native: Native | None) -> bytes:
         part, text, opened = self._part, "".join(self._pieces), bool(self._prefix)
@@ -351,7 +360,8 @@ class Encoder:
                 return rest + self._block_stop()
             case TextPart() | RefusalPart():
                 self._refusals += [text] if isinstance(part, RefusalPart) else []
-                return self._block_stop()
+                early = [self._cited(citation, text) for citation in self._early]
+                return b"".join(early) + self._block_stop()
             case _:
                 return b""
 

@@ -796,6 +796,15 @@ def test_a_citation_is_written_where_it_comes() -> None:
     assert written(citation) == []
 
 
+def test_a_citation_that_comes_before_its_text_is_written_as_if_it_came_behind() -> None:
+    first, second = (CitationDelta(Citation("https://a", start=n, end=n + 2)) for n in (4, 0))
+    start, text = PartStart(TextPart("")), "abcdef"
+    early = written(start, PartDelta(text[:3]), first, second, PartDelta(text[3:]), PartEnd())
+    late = written(start, PartDelta(text[:3]), PartDelta(text[3:]), first, second, PartEnd())
+    assert early == late
+    assert [e["delta"]["citation"]["cited_text"] for e in early[3:-1]] == ["ef", "ab"]
+
+
 def test_blocks_of_one_vendor() -> None:
     searched = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
     native = PartStart(NativePart(Native(A, (searched,)), "server_tool_dropped"))
