@@ -24,7 +24,7 @@ PATIENCE = (
     "--fetch-timeout=60000",
 )
 LOG_LINES = 15
-# Where systems keep the authorities they trust, a company's own among them; npm does not look there.
+# Where systems keep the authorities they trust, a company's own among them; npm looks elsewhere.
 SYSTEM_CAS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 
 
@@ -131,7 +131,8 @@ def _asked(*command: str) -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    known = {"NODE_EXTRA_CA_CERTS": path for path in SYSTEM_CAS if Path(path).exists()}
+    trusted = [path for path in SYSTEM_CAS if Path(path).exists()]
+    known = {"NODE_EXTRA_CA_CERTS": trusted[0]} if trusted else {}
     options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": PIPE, "stderr": STDOUT}
     options |= {"env": {**known, **os.environ}, "text": True, "timeout": SECONDS}
     done = subprocess.run(command, **options)
