@@ -167,7 +167,15 @@ KIND_STATUSES: dict[ErrorKind, int] = {
 UNKNOWN_STATUS = 502
 
 # Keys under which a message stands, in the order they count.
-MESSAGE_KEYS = ("message", "detail", "msg", "error_description", "error_message", "title")
+MESSAGE_KEYS = (
+    "message",
+    "detail",
+    "msg",
+    "error_description",
+    "error_message",
+    "error_msg",  # Baidu
+    "title",
+)
 # Keys under which a number that is an HTTP status may stand.
 STATUS_KEYS = ("code", "status", "raw_status_code", "status_code")
 
@@ -216,6 +224,14 @@ def error_inside(body: Json) -> _Fields | None:
     if "x_groq" in body and isinstance(body["x_groq"], dict) and body["x_groq"].get("error"):
         return {"error": body["x_groq"]["error"]}
     return _failed_base(body["base_resp"]) if "base_resp" in body and not choices else None
+
+
+def complains(body: Json) -> bool:
+    """Whether what is no answer says something a person can read: a text, or an object with one."""
+    parsed = _parsed(body)
+    if isinstance(parsed, dict):
+        return bool(_said([_innermost(parsed), parsed]))
+    return isinstance(parsed, str) and bool(parsed)
 
 
 def _is_failed(choice: _Fields) -> bool:
@@ -293,11 +309,13 @@ def _raw(error: _Fields) -> str:
 
 
 def _message(sources: list[_Fields], body: _Fields) -> str:
-    for source in sources:
-        for key in ("error", *MESSAGE_KEYS):
-            if text := _text(source.get(key)):
-                return text
-    return dump_text(body)[:MAX_TEXT]
+    return _said(sources) or dump_text(body)[:MAX_TEXT]
+
+
+def _said(sources: list[_Fields]) -> str:
+    keys = ("error", *MESSAGE_KEYS, "errors")
+    found = (_text(source.get(key)) for source in sources for key in keys)
+    return next(filter(None, found), "")
 
 
 def _text(value: Json) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.transform.answers import Error, ErrorKind
-from bridge.transform.errors import decode_error, error_inside
+from bridge.transform.errors import complains, decode_error, error_inside
 
 
 def openai(message: str, type: str | None = None, code: Any = None, **more: Any) -> dict[str, Any]:
@@ -368,6 +368,27 @@ def test_an_error_in_a_2xx_answer_is_seen(body: Any, message: str) -> None:
 )
 def test_an_answer_is_no_error(body: Any) -> None:
     assert error_inside(body) is None
+
+
+@pytest.mark.parametrize(
+    "body, expected",
+    [
+        pytest.param("Internal Server Error", True, id="a text"),
+        pytest.param(" ", False, id="blanks"),
+        pytest.param({"message": "x"}, True, id="a message"),
+        pytest.param({"detail": [{"loc": ["body"], "msg": "x"}]}, True, id="FastAPI's"),
+        pytest.param({"error_msg": "x"}, True, id="Baidu's"),
+        pytest.param({"errors": ["x"]}, True, id="texts"),
+        pytest.param([{"error": {"message": "x"}}], True, id="Google's, in a list"),
+        pytest.param({"message": {"role": "assistant", "content": "x"}}, False, id="an answer"),
+        pytest.param({"object": "odd", "x": 1}, False, id="no words"),
+        pytest.param([1], False, id="a list"),
+        pytest.param(5, False, id="a number"),
+        pytest.param(None, False, id="nothing"),
+    ],
+)
+def test_a_complaint_is_in_words(body: Any, expected: bool) -> None:
+    assert complains(body) is expected
 
 
 json_values = st.recursive(

@@ -22,7 +22,7 @@ from ..answers import (
     Usage,
 )
 from ..context import Context
-from ..errors import UNEXPLAINED, decode_error, error_inside
+from ..errors import UNEXPLAINED, complains, decode_error, error_inside
 from ..fields import text_of
 from ..json_text import Json, dump_text, dumps, loads
 from ..model import (
@@ -60,6 +60,7 @@ __all__ = ["Decoder", "Encoder"]
 
 # What a model made besides text: fields of OpenRouter, OpenAI, MiniMax and Groq.
 UNTOLD = ("images", "audio", "audio_content", "executed_tools")
+CHUNK = frozenset({"choices", "usage"})  # one of them is in every chunk
 CUT = Error("server", "upstream stream ended early", 502)
 EMPTY = Error("server", "the upstream ended without an answer", 502)
 
@@ -82,6 +83,7 @@ class Decoder:
         self._sources: list[Citation] = []  # of the whole answer
         self._usage: Json = None
         self._finish: Finish | None = None
+        self._complaint: Json = None  # the first event that nobody can read
 
     def feed(self, event: SseEvent) -> list[Event]:
         if self._over:
@@ -89,23 +91,32 @@ class Decoder:
         data = event.data
         if data is None:
             return [Keepalive()]
-        if data.startswith("["):
-            return self.done() if data.strip() == "[DONE]" else []
         try:
             chunk = loads(data)
         except ValueError:
-            return []
-        if not isinstance(chunk, dict):
-            return []
-        if event.event == "error" and not chunk.get("error"):
+            if data.strip() == "[DONE]":
+                return self.done()
+            chunk = data
+        if event.event == "error" and not (isinstance(chunk, dict) and chunk.get("error")):
             chunk = {"error": chunk or UNEXPLAINED}
-        return self.chunk(chunk)
+        if isinstance(chunk, dict):
+            return self.chunk(chunk)
+        self._hear(chunk)
+        return []
+
+    def _hear(self, said: Json) -> None:
+        """What is no chunk may be why no more of them come."""
+        if self._finish is None and self._complaint is None and complains(said):
+            self._ctx.notes.add("item_dropped", "", "an event that is part of no answer")
+            self._complaint = said
 
     def chunk(self, chunk: Mapping[str, Json]) -> list[Event]:
         """Events of one parsed chunk."""
         was_finished = self._finish is not None
         if failed := error_inside(chunk):
             return self._fail(decode_error(200, failed))
+        if CHUNK.isdisjoint(chunk):
+            self._hear(chunk)
         if not self._started:
             self._start = read_start(self._start, chunk)
         if not SOURCES.isdisjoint(chunk):
@@ -121,6 +132,8 @@ class Decoder:
     def done(self, *, whole: bool = False) -> list[Event]:
         """Nothing more comes; `whole`: of an answer that is no stream, so it cannot be cut."""
         if self._finish is None:
+            if self._complaint is not None:
+                return self._fail(decode_error(200, self._complaint))
             if not (whole or self._spoken):
                 return self._fail(EMPTY)
             self._conclude("", {})
@@ -129,7 +142,9 @@ class Decoder:
     def end(self) -> list[Event]:
         if self._over:
             return []
-        return self._fail(CUT) if self._finish is None else self.done()
+        if self._finish is None and self._complaint is None:
+            return self._fail(CUT)
+        return self.done()
 
     def _due(self, *, anything: bool) -> list[Event]:
         """What can be said now, behind the start: that waits for an id, or something to say."""

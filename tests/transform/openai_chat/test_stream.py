@@ -249,6 +249,37 @@ def test_trap_45_what_comes_after_the_finish_is_not_part_of_the_answer(late: Any
         pytest.param(
             [SseEvent("error", '{"error":"x"}')], Error("server", "x", 502), id="or has an envelope"
         ),
+        pytest.param(
+            [SseEvent("error", "overloaded")],
+            Error("overloaded", "overloaded", 529),
+            id="or is a text",
+        ),
+        pytest.param(
+            [chunk({"content": "a"}), {"detail": "Internal Server Error"}, DONE],
+            Error("server", "Internal Server Error", 502),
+            id="a complaint, and no finish (FastAPI)",
+        ),
+        pytest.param(
+            [chunk({"content": "a"}), {"message": "crashed", "code": 500}],
+            Error("server", "crashed", 500),
+            id="and cut",
+        ),
+        pytest.param(
+            [chunk({"content": "a"}), "[ERROR] capacity", {"message": "second"}, DONE],
+            Error("server", "[ERROR] capacity", 502),
+            id="a complaint that is no JSON; the first counts",
+        ),
+        pytest.param(
+            [{"errors": [{"message": "capacity"}], "success": False}, DONE],
+            Error("server", "capacity", 502),
+            id="a complaint alone",
+        ),
+        pytest.param(
+            [{"error_code": 110, "error_msg": "invalid api key"}, " [DONE]"],
+            Error("authentication", "invalid api key", 401),
+            id="as Baidu says it",
+        ),
+        pytest.param([5, {"object": "odd"}, DONE], EMPTY, id="what says nothing is no complaint"),
     ],
 )
 def test_a_broken_stream_is_a_failure(items: list[Any], error: Error) -> None:
@@ -284,6 +315,15 @@ def test_trap_48_what_means_nothing_changes_nothing(item: Any, events: list[Even
         read(chunk({"content": "a"}), item, chunk({}, "stop"), item, usage_chunk(), item)
     )
     assert with_it.response == clean.response
+
+
+def test_an_event_nobody_can_read_is_noted_where_the_answer_goes_on() -> None:
+    ctx = context(C, C)
+    told = whole(chunk({"content": "a"}), "odd", chunk({"content": "b"}, "stop"), "late", ctx=ctx)
+    assert told.parts == (TextPart("ab"),)
+    assert [n for n in ctx.notes if n.code != "usage_missing"] == [
+        ("item_dropped", "", "an event that is part of no answer")
+    ]
 
 
 def test_the_start_waits_for_an_id_or_for_something_to_say() -> None:
