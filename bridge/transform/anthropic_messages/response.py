@@ -2,7 +2,7 @@
 
 from ..answers import Error, Event, Failure, Response
 from ..context import Context
-from ..errors import decode_error, error_inside
+from ..errors import complains, decode_error, error_inside
 from ..json_text import Json
 from ..model import NativePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from .answer import encode_call, encode_citation, encode_native, encode_thinking, message_head
@@ -22,7 +22,8 @@ def decode_response(body: Json, ctx: Context) -> list[Event]:
         content = [{"type": "text", "text": content}]
     if not isinstance(content, list):
         problem = "the upstream's answer is no Anthropic message: it has no content"
-        return [Failure(Error("server", problem, 502))]
+        empty = Error("server", problem, 502)
+        return [Failure(decode_error(200, body) if complains(body) else empty)]
     decoder = Decoder(ctx)
     events = decoder.feed_json({"type": "message_start", "message": {**body, "content": content}})
     events += decoder.feed_json({"type": "message_delta", "delta": body})

@@ -6,6 +6,7 @@ and reasoning can be of two kinds of block, which only its end tells.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
 from ..answers import (
@@ -23,7 +24,7 @@ from ..answers import (
     Usage,
 )
 from ..context import Context
-from ..errors import decode_error, error_inside
+from ..errors import complains, decode_error, error_inside
 from ..fields import text_of
 from ..json_text import Json, dump_text, dumps, loads
 from ..lanes import Lane, Lanes
@@ -61,6 +62,7 @@ __all__ = ["Decoder", "Encoder"]
 
 # --- decoding
 
+CUT = Error("server", "upstream stream ended early", 502)
 # How a delta says what it belongs to, where its block was never opened.
 OPENED_BY = {"text_delta": "text", "thinking_delta": "thinking"}
 
@@ -88,6 +90,7 @@ class Decoder:
         self._head: list[Json] = []  # content that came with message_start
         self._ending: dict[str, Json] = {}  # stop_reason and what goes with it
         self._usage: dict[str, Json] = {}
+        self._cause = CUT  # of an end before the end
 
     def feed(self, event: SseEvent) -> list[Event]:
         if self._over:
@@ -100,7 +103,9 @@ class Decoder:
             # of gateways that speak OpenAI's protocols too; or cut off, when all has been said
             if event.data.strip() == "[DONE]" or self._ended:
                 return []
-            return self._fail(Error("server", "the upstream sent an event that is not JSON", 502))
+            said = decode_error(200, event.data)
+            problem = f"the upstream sent an event that is not JSON: {said.message}"
+            return self._fail(replace(said, message=problem))
         return self.feed_json(payload, event.event) if isinstance(payload, dict) else []
 
     def feed_json(self, payload: dict[str, Json], name: str = "") -> list[Event]:
@@ -112,8 +117,11 @@ class Decoder:
             return []
         if kind in HANDLERS:
             return HANDLERS[kind](self, payload)
-        error = error_inside({**payload, "type": kind})
-        return self._fail(decode_error(200, error)) if error else []
+        if error := error_inside({**payload, "type": kind}):
+            return self._fail(decode_error(200, error))
+        if not kind and complains(payload):  # it may be why no more comes
+            self._cause = decode_error(200, payload)
+        return []
 
     def end(self) -> list[Event]:
         """Complete if a reason to stop has come, even without the last event."""
@@ -121,7 +129,7 @@ class Decoder:
             return []
         if self._ending:
             return self._stop({})
-        return self._fail(Error("server", "upstream stream ended early", 502))
+        return self._fail(self._cause)
 
     def _fail(self, error: Error) -> list[Event]:
         self._over = True

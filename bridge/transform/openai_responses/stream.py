@@ -23,7 +23,7 @@ from ..answers import (
     Usage,
 )
 from ..context import Context
-from ..errors import decode_error, error_inside
+from ..errors import complains, decode_error, error_inside
 from ..fields import objects_of, text_of
 from ..json_text import Json, dumps, loads
 from ..model import (
@@ -83,6 +83,7 @@ class Decoder:
         self._items = Items(ctx)
         self._start: Start | None = None
         self._error: Error | None = None  # what an event said that more may follow
+        self._cause = CUT  # of an end before the end
         self._over = False
 
     def feed(self, event: SseEvent) -> list[Event]:
@@ -93,11 +94,21 @@ class Decoder:
         try:
             payload = loads(event.data)
         except ValueError:
-            return self.end() if event.data.strip() == "[DONE]" else []
-        return self._read(payload, event.event) if isinstance(payload, dict) else []
+            if event.data.strip() == "[DONE]":
+                return self.end()
+            payload = event.data
+        if isinstance(payload, dict):
+            return self._read(payload, event.event)
+        self._hear(payload)
+        return []
+
+    def _hear(self, said: Json) -> None:
+        """What is no event may be why no more of them come."""
+        if complains(said):
+            self._cause = decode_error(200, said)
 
     def end(self) -> list[Event]:
-        return [] if self._over else self._fail(self._error or CUT)
+        return [] if self._over else self._fail(self._error or self._cause)
 
     def _fail(self, error: Error) -> list[Event]:
         self._over = True
@@ -120,6 +131,8 @@ class Decoder:
             return self._told(response)
         if failed := error_inside({**payload, "type": kind}):
             self._error = self._error or decode_error(200, failed)
+        elif not kind:
+            self._hear(payload)
         return [Keepalive()] if kind in KEEPALIVES else []
 
     def _item(self, verb: str, payload: dict[str, Json]) -> list[Event]:

@@ -159,6 +159,9 @@ def test_what_is_missing_is_noted() -> None:
         ),
         pytest.param([], "server", 502, "no Anthropic message", id="a list"),
         pytest.param(None, "server", 502, "no Anthropic message", id="null"),
+        pytest.param(
+            {"message": "Token limit reached"}, "context_length", 400, "Token limit", id="Bedrock's"
+        ),
     ],
 )
 def test_what_is_no_answer_is_a_failure(body: Any, kind: str, status: int, message: str) -> None:

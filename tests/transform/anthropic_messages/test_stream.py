@@ -349,6 +349,19 @@ def test_what_is_missing_is_noted(events: list[Any], answer: list[Event], noted:
         ),
         pytest.param([START, message_delta(), START], "server", "second answer", id="one by one"),
         pytest.param([START, SseEvent("", "{")], "server", "not JSON", id="half an event"),
+        pytest.param([SseEvent("", "overloaded")], "overloaded", "JSON: overloaded", id="a text"),
+        pytest.param(
+            [START, *HI, SseEvent("", '{"message": "overloaded"}')],
+            "overloaded",
+            "overloaded",
+            id="in no event",
+        ),
+        pytest.param(
+            [START, *HI, {"type": "news", "message": "x"}],
+            "server",
+            "early",
+            id="news are no error",
+        ),
     ],
 )
 def test_a_broken_stream_is_a_failure(events: list[Any], kind: str, message: str) -> None:

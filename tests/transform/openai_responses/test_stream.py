@@ -280,6 +280,17 @@ SLOWER = Error("rate_limit", "slower", 429, "rate_limit_exceeded")
             [ended("cancelled", error={"message": "x"})], Error("server", "x", 500), id="cancelled"
         ),
         pytest.param([NESTED, ended()], SLOWER, id="an error before a good end"),
+        pytest.param(
+            [CREATED, {"detail": "overloaded"}],
+            Error("overloaded", "overloaded", 529),
+            id="in no event",
+        ),
+        pytest.param(
+            [CREATED, "overloaded", "[DONE]"],
+            Error("overloaded", "overloaded", 529),
+            id="in a text that is no event",
+        ),
+        pytest.param([{"type": "news", "message": "x"}], CUT, id="news are no error"),
     ],
 )
 def test_a_broken_stream_is_a_failure(items: list[Any], error: Error) -> None:
