@@ -147,6 +147,11 @@ CHAT: dict[str, Answer] = {
             {"tool_calls": [{"index": 0, "function": {"arguments": '{"a": 1}'}}]},
         )
     ),
+    "images and sounds that the model made": completion(choice(images=[{"type": "image_url"}])),
+    "unknown fields of a message": completion(choice(hologram="Boo.")),
+    "an event that is part of no answer": Answer(
+        stream({"message": "almost there"}) + chunks({"content": "Yes."})
+    ),
 }
 
 # --- of Responses

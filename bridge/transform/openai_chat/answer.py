@@ -13,7 +13,7 @@ from ..model import CallKind, Citation, ToolCallPart
 from ..names import object_id
 from ..notes import Notes
 from ..sequence import Call, Sequence
-from .reasoning import EXTRA
+from .reasoning import DETAILS, EXTRA, OPAQUE, TEXT_FIELDS
 
 __all__ = ()
 
@@ -26,6 +26,32 @@ MILLISECONDS = 100_000_000_000  # a number of seconds above it is none
 def says_something(value: Json) -> bool:
     """Servers send fields that are there and empty, and objects of such."""
     return any(map(says_something, value.values())) if isinstance(value, dict) else bool(value)
+
+
+# What a model made besides text: fields of OpenRouter, OpenAI, MiniMax and Groq.
+UNTOLD = dict.fromkeys(
+    ("images", "audio", "audio_content", "executed_tools"), "hosted_output_dropped"
+)
+# What is read of a delta, and labels.
+KNOWN = frozenset(
+    {
+        *("content", "refusal", "tool_calls", "function_call", "annotations"),
+        *(*TEXT_FIELDS, DETAILS, OPAQUE),
+        *("role", "name", "id", "type", "object", "model"),
+        *("channel", "parsed", "padding", "obfuscation"),
+        *("sender_type", "sender_name"),  # MiniMax
+        "provider_metadata",  # Vercel
+    }
+)
+
+
+def unread(delta: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    """What of a delta nothing reads, if it says something: a note's code, and the key."""
+    if KNOWN.issuperset(delta):
+        return
+    for key, value in delta.items():
+        if key not in KNOWN and isinstance(value, str | list | dict) and says_something(value):
+            yield UNTOLD.get(key, "item_dropped"), key
 
 
 def read_start(known: Start, chunk: Mapping[str, Json]) -> Start:

@@ -1,7 +1,7 @@
 """Reasoning: how much the client asks for, and the fields in which it comes and goes.
 
 Hard part: the protocol has a word for the effort and no place for the thoughts. Servers give them
-in five spellings, two at once, and some want them back as they were; other vendors' state travels
+in six spellings, two at once, and some want them back as they were; other vendors' state travels
 in `reasoning_details`, sealed.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ..context import Context
 from ..effort import clamp, effort_of, effort_of_budget
 from ..envelope import is_sealed
+from ..fields import text_of
 from ..json_text import Json
 from ..model import (
     Effort,
@@ -145,7 +146,8 @@ def _known(effort: Effort, model: str, ctx: Context) -> Effort | None:
 # --- what was thought
 
 # Fields of text; a server that fills several says the same in each, so the first counts.
-TEXT_FIELDS = ("reasoning_content", "reasoning", "thinking")
+TEXT_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")  # the last: Copilot
+OPAQUE = "reasoning_opaque"  # Copilot's state
 WRITTEN = TEXT_FIELDS[0]  # where a stream to a client has it
 DETAILS = "reasoning_details"
 CONTENT = "content"  # Mistral: parts of type "thinking" in a list-valued content
@@ -184,28 +186,36 @@ class _Entry:
 class ReasoningFields:
     """Reads reasoning from one message or from the deltas of one, and keeps what came verbatim.
 
-    `field` is where the text comes from; later ones count only if they are the same.
+    `field` is where the text comes from, of `said` what came before. Another one repeats it, or
+    goes on where it ended.
     """
 
-    def __init__(self, field: str = "") -> None:
+    def __init__(self, field: str = "", said: str = "") -> None:
         self.field = field
+        self._said = said
+        self._again = ""  # what another field says
         self._texts: list[str] = []
         self._details: list[_Entry] = []
         self._open: dict[tuple[str, str], _Entry] = {}  # the newest of a type and index
         self._part: dict[str, Json] = {}
+        self._opaque = ""
 
     @property
     def has_state(self) -> bool:
         """Whether something came that is more than text and its labels."""
-        return any(entry.known.get(key) for entry in self._details for key in _STATE)
+        entries = any(entry.known.get(key) for entry in self._details for key in _STATE)
+        return entries or bool(self._opaque)
+
+    def following(self) -> "ReasoningFields":
+        """Of the same message's next reasoning."""
+        return ReasoningFields(self.field, "".join([self._said, *self._texts]))
 
     def read(self, message: Mapping[str, Json]) -> str:
         """The reasoning in `message`, once, however many fields it stands in."""
-        text = ""
-        for field in TEXT_FIELDS:
-            value = message.get(field)
-            if not text and isinstance(value, str) and value:
-                text = self._taken(field, value)
+        self._opaque = text_of(message.get(OPAQUE)) or self._opaque
+        found = {f: words for f in TEXT_FIELDS if (words := _words(message.get(f)))}
+        field = self.field if self.field in found else next(iter(found), "")
+        text = self._taken(field, found[field]) if found else ""
         details = message.get(DETAILS)
         if not isinstance(details, list):
             return text
@@ -224,9 +234,18 @@ class ReasoningFields:
     def _taken(self, field: str, text: str) -> str:
         self.field = self.field or field
         if field != self.field:
-            return ""
-        if field != DETAILS:
+            text = self._more(field, text)
+        if text and field != DETAILS:
             self._texts.append(text)
+        return text
+
+    def _more(self, field: str, text: str) -> str:
+        """What another field says beyond the first: nothing while it repeats that."""
+        self._again += text
+        known = "".join([self._said, *self._texts])
+        if not {field, self.field} <= set(TEXT_FIELDS) or known.startswith(self._again):
+            return ""
+        text, self._again, self.field = self._again, "", field
         return text
 
     def _detail(self, entry: dict[str, Json]) -> str:
@@ -248,7 +267,14 @@ class ReasoningFields:
             blocks.append({"field": CONTENT, "details": [{**self._part, "thinking": thinking}]})
         if self._details:
             blocks.append({"field": DETAILS, "details": [e.whole() for e in self._details]})
+        if self._opaque:
+            blocks.append({"field": OPAQUE, "value": self._opaque})
         return Native(PROTOCOL, tuple(blocks), upstream, model) if blocks else None
+
+
+def _words(value: Json) -> str:
+    """A text, also where a server wraps it in an object."""
+    return text_of(value.get("content") if isinstance(value, dict) else value)
 
 
 def decode_thoughts(message: Mapping[str, Json], where: str, ctx: Context) -> list[ReasoningPart]:
@@ -334,6 +360,8 @@ def _put(message: dict[str, Json], block: Json) -> None:
     field, text, details = block["field"], block.get("text"), block.get("details")
     if text is not None:
         message[field] = message.get(field, "") + text
+    elif details is None:
+        message[field] = block["value"]
     else:
         message[field] = [*message.get(field, []), *details]
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..answers import Event, Failure, Response
 from ..context import Context
 from ..errors import decode_error, error_inside
+from ..fields import text_of
 from ..fold import unfold
 from ..json_text import Json, loads
 from .reasoning import keep_spelling
@@ -45,7 +46,8 @@ def _as_delta(choice: dict[str, Json]) -> dict[str, Json]:
     """`choice` as the one chunk of a stream; each call is one of its own, whatever its index."""
     message = choice.get("message")
     message = message if isinstance(message, dict) else choice.get("delta")
-    delta = dict(message) if isinstance(message, dict) else {}
+    text = text_of(choice.get("text"))  # of older endpoints
+    delta: dict[str, Json] = dict(message) if isinstance(message, dict) else {"content": text}
     calls = delta.get("tool_calls")
     if isinstance(calls, list):
         whole = [call for call in calls if isinstance(call, dict)]

@@ -46,20 +46,23 @@ from .answer import (
     citations_of,
     logprobs_of,
     read_start,
-    says_something,
     sources_of,
+    unread,
 )
 from .errors import encode_error
 from .finish import decode_finish, encode_finish, is_limit, word_of
-from .reasoning import ReasoningFields, extra_state, sealed_details, sealed_turn
+from .reasoning import (
+    ReasoningFields,
+    extra_state,
+    sealed_details,
+    sealed_turn,
+)
 from .usage import OUTPUT, decode_usage, encode_usage
 
 __all__ = ["Decoder", "Encoder"]
 
 # --- decoding
 
-# What a model made besides text: fields of OpenRouter, OpenAI, MiniMax and Groq.
-UNTOLD = ("images", "audio", "audio_content", "executed_tools")
 CHUNK = frozenset({"choices", "usage"})  # one of them is in every chunk
 CUT = Error("server", "upstream stream ended early", 502)
 EMPTY = Error("server", "the upstream ended without an answer", 502)
@@ -180,7 +183,7 @@ class Decoder:
     # --- what is said
 
     def _choice(self, choice: dict[str, Json]) -> None:
-        if choice.get("index") not in (None, 0):
+        if choice.get("index") not in (None, 0, "0"):
             self._ctx.notes.add("choices_dropped", "n", "the first of several answers is given")
             return
         if self._finish is not None:  # a repeated last chunk, or a second turn
@@ -188,6 +191,8 @@ class Decoder:
         delta = choice.get("delta")
         if not isinstance(delta, dict) and not self._spoken:
             delta = choice.get("message")  # otherwise it repeats what was streamed
+        if not isinstance(delta, dict) and "text" in choice:  # of older endpoints
+            delta = {"content": text_of(choice["text"])}
         if isinstance(delta, dict):
             self._delta(delta, choice)
         if word := word_of(choice):
@@ -209,13 +214,12 @@ class Decoder:
             self._spoken = self._spoken or self._sequence.calls > 0
         if annotations := delta.get("annotations"):
             self._cite(annotations)
-        for key in UNTOLD:
-            if says_something(delta.get(key)):
-                self._ctx.notes.add("hosted_output_dropped", key, "the model made what no part is")
+        for code, key in unread(delta):
+            self._ctx.notes.add(code, key, "the model said what no part is")
 
     def _reason(self, delta: dict[str, Json]) -> None:
         if self._claimed and not isinstance(self._sequence.last, ReasoningPart):
-            self._fields, self._claimed = ReasoningFields(self._fields.field), False
+            self._fields, self._claimed = self._fields.following(), False
         if thought := self._fields.read(delta):
             self._think(thought)
         elif not self._spoken and self._fields.has_state:

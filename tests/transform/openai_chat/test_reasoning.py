@@ -365,6 +365,51 @@ SIGNED = {"type": "reasoning.text", "text": "ab", "signature": "sig", "format": 
             id="ciphertexts are never joined",
         ),
         pytest.param([{"reasoning": {"a": 1}, "reasoning_details": {}}], "", (), id="odd types"),
+        pytest.param(
+            [{"reasoning": {"content": "a"}}, {"reasoning": {"content": "b"}}],
+            "ab",
+            ({"field": "reasoning", "text": "ab"},),
+            id="in an object",
+        ),
+        pytest.param(
+            [{"reasoning_text": "a"}, {"reasoning_text": "b"}, {"reasoning_opaque": "s1"}],
+            "ab",
+            (
+                {"field": "reasoning_text", "text": "ab"},
+                {"field": "reasoning_opaque", "value": "s1"},
+            ),
+            id="Copilot's",
+        ),
+        pytest.param(
+            [{"reasoning_opaque": "s1"}, {"reasoning_opaque": ""}],
+            "",
+            ({"field": "reasoning_opaque", "value": "s1"},),
+            id="state alone",
+        ),
+        pytest.param(
+            [{"reasoning": "th"}, {"reasoning_content": "in"}, {"reasoning_content": "king"}],
+            "thinking",
+            ({"field": "reasoning_content", "text": "thinking"},),
+            id="moved to another field",
+        ),
+        pytest.param(
+            [{"reasoning": "the cat"}, {"reasoning_content": "the "}, {"reasoning_content": "dog"}],
+            "the catthe dog",
+            ({"field": "reasoning_content", "text": "the catthe dog"},),
+            id="moved, and begun as before",
+        ),
+        pytest.param(
+            [{"reasoning": "a"}, {"thinking": "a"}, {"reasoning": "b"}, {"thinking": "b"}],
+            "ab",
+            ({"field": "reasoning", "text": "ab"},),
+            id="in turns twice the same",
+        ),
+        pytest.param(
+            [{"reasoning": "a"}, {"reasoning": "b", "reasoning_content": "b"}],
+            "ab",
+            ({"field": "reasoning", "text": "ab"},),
+            id="in a second field later on",
+        ),
     ],
 )
 def test_reasoning_is_read_once_and_kept_verbatim(
@@ -374,7 +419,18 @@ def test_reasoning_is_read_once_and_kept_verbatim(
     assert "".join(map(fields.read, deltas)) == text
     native = fields.native("up", "m")
     assert native == (Native(C, blocks, "up", "m") if blocks else None)
-    assert fields.has_state is ("signature" in str(blocks) or "data" in str(blocks))
+    state = any(key in str(blocks) for key in ("signature", "data", "opaque"))
+    assert fields.has_state is state
+
+
+def test_reasoning_that_follows_a_text_is_not_the_first_once_more() -> None:
+    first = ReasoningFields()
+    assert first.read({"reasoning": "a"}) == "a"
+    second = first.following()
+    assert second.read({"thinking": "a"}) == ""
+    assert second.read({"thinking": "b"}) == "ab"
+    third = second.following()
+    assert (third.read({"reasoning": "c"}), third.field) == ("c", "reasoning")
 
 
 def test_parts_of_the_content_are_joined() -> None:

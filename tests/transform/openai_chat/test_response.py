@@ -109,6 +109,13 @@ def reasoning(text: str, field: str = "reasoning_content") -> ReasoningPart:
             id="empty fields",
         ),
         pytest.param(
+            body(None) | {"choices": [{"index": "0", "text": "a", "finish_reason": "stop"}]},
+            (TextPart("a"),),
+            Finish("stop", "stop"),
+            [],
+            id="a text of the older endpoint",
+        ),
+        pytest.param(
             body({"content": {"title": "x"}}),
             (TextPart('{"title":"x"}'),),
             Finish("stop", "stop"),

@@ -639,6 +639,36 @@ def test_what_a_model_made_besides_text_is_noted(delta: Any, noted: bool) -> Non
     assert ("hosted_output_dropped" in codes(ctx)) is noted
 
 
+@pytest.mark.parametrize(
+    "delta, noted",
+    [
+        ({"cot_summary": "so"}, True),
+        ({"thinking_blocks": [{"type": "thinking", "signature": "s"}]}, True),
+        ({"note": {"text": "so"}}, True),
+        ({"note": {"text": ""}, "notes": [], "other": None, "weight": 1.5, "end": True}, False),
+        ({"name": "MiniMax AI", "channel": "final", "padding": "ab"}, False),
+    ],
+)
+def test_what_is_said_under_an_unknown_name_is_noted(delta: Any, noted: bool) -> None:
+    ctx = context(C, C)
+    told = whole(chunk({"content": "see", **delta}), chunk(finish="stop"), DONE, ctx=ctx)
+    assert told.parts == (TextPart("see"),)
+    assert ("item_dropped" in codes(ctx)) is noted
+
+
+def test_text_of_the_older_endpoint_is_the_answer_where_there_is_no_other() -> None:
+    texts = [{"choices": [{"index": 0, "text": text}]} for text in ("a", "b", None)]
+    assert whole(*texts, chunk(None, "stop")).parts == (TextPart("ab"),)
+    both = {"choices": [{"index": 0, "text": "a", "delta": {"content": "a"}}]}
+    assert whole(both, chunk(None, "stop")).parts == (TextPart("a"),)
+
+
+@pytest.mark.parametrize("index", [0, 0.0, "0", None], ids=repr)
+def test_the_first_answer_is_known_however_it_is_counted(index: Any) -> None:
+    said = {"choices": [{"index": index, "delta": {"content": "a"}, "finish_reason": "stop"}]}
+    assert whole(said).parts == (TextPart("a"),)
+
+
 def chunks(data: bytes) -> list[Any]:
     """Parsed events, "[DONE]" and None for comments."""
     parser = SseParser()
