@@ -30,7 +30,7 @@ from .codec import Codec, Decoder, Encoder
 from .context import Context, context
 from .errors import decode_error
 from .fold import Fold
-from .json_text import Json, dumps, loads
+from .json_text import Json, dumps, loads_answer
 from .mismatch import protocol_of
 from .model import Native, Part, Protocol, RefusalPart, TextPart, ToolCallPart
 from .notes import Notes, TransformError
@@ -141,7 +141,7 @@ class Answer:
     def _body_events(self, body: bytes) -> list[Event]:
         self._first = body
         try:
-            events = self._upstream.decode_response(loads(body), self._reading)
+            events = self._upstream.decode_response(loads_answer(body), self._reading)
         except ValueError:  # not JSON: HTML of a proxy, or nothing
             empty = Error("server", "the upstream sent an empty answer", 502)
             events = [Failure(decode_error(502, body) if body.strip() else empty)]

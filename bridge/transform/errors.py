@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from .answers import Error, ErrorKind
-from .json_text import Json, dump_text, loads
+from .json_text import Json, dump_text, loads_answer
 
 MAX_TEXT = 500  # characters of a body that is no error envelope
 MAX_RAW = 2_000  # characters of what a gateway's own upstream said
@@ -261,7 +261,7 @@ def _from_text(text: str) -> Json:
     """JSON if it is; the first event of a stream that answers an error status; else the text."""
     for candidate in (text, *_DATA_LINE.findall(text)):
         try:
-            return loads(candidate)
+            return loads_answer(candidate)
         except ValueError:
             continue
     return text

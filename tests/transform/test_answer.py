@@ -116,6 +116,19 @@ def test_a_cut_stream_never_ends_cleanly(client: str, upto: int) -> None:
     assert b"error" in out
 
 
+@pytest.mark.parametrize("client", ["anthropic_messages", "openai_chat"])
+def test_an_answer_is_read_where_its_numbers_and_strings_are_no_json(client: str) -> None:
+    odd = chunk({"content": "a\x01b"}, "stop").replace(b"\\u0001", b"\x01")
+    odd = odd.replace(b'"created": 1', b'"created": NaN')
+    assert b"\x01" in odd and b"NaN" in odd
+    t = translator(client)
+    out = run(t, [odd, TEXT[-1]])
+    assert t.phase == "finished" and (out == odd + TEXT[-1] or b'"a\\u0001b"' in out)
+    whole = translator(client)
+    body = odd.removeprefix(b"data: ").replace(b'"delta"', b'"message"')
+    assert b"b" in whole.response(body) and whole.phase == "finished"
+
+
 def test_json_in_place_of_a_stream_becomes_one() -> None:
     message = {"role": "assistant", "content": "hello"}
     choice = {"index": 0, "finish_reason": "stop", "message": message}

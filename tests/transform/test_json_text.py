@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.transform import json_text
-from bridge.transform.json_text import dump_text, dumps, loads
+from bridge.transform.json_text import dump_text, dumps, loads, loads_answer
 
 ROOT = Path(__file__).resolve().parents[2]
 MODES = ("msgspec", "standard library")
@@ -123,6 +123,34 @@ def test_loads_keeps_the_order_of_keys(mode: str) -> None:
 def test_loads_refuses(mode: str, text: bytes, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         loads(text)
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        pytest.param(b'{"a":[NaN,-Infinity,1e999,1.5]}', {"a": [None, None, None, 1.5]}, id="NaN"),
+        pytest.param(b'"a\nb\x01"', "a\nb\x01", id="raw control characters"),
+        pytest.param(b'"a\xffb"', "a\ufffdb", id="no UTF-8"),
+        pytest.param("\ufeff[NaN]".encode(), [None], id="behind a byte-order mark"),
+        pytest.param("[NaN]", [None], id="a text"),
+        pytest.param(b'{"a":1}', {"a": 1}, id="nothing odd"),
+    ],
+)
+def test_what_servers_send_is_read_all_the_same(mode: str, text: bytes, value: Any) -> None:
+    assert loads_answer(text) == value
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        pytest.param(b'{"a":NaN,}', "line 1", id="half of it odd"),
+        pytest.param(b"not JSON", "Expecting value", id="no JSON"),
+        pytest.param(b"[" * 100_000, "nested too deeply", id="deep lists"),
+    ],
+)
+def test_what_is_no_json_is_none_of_servers_either(mode: str, text: bytes, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        loads_answer(text)
 
 
 @pytest.mark.parametrize("inner", [pytest.param("a", id="text"), pytest.param("\ud800", id="odd")])

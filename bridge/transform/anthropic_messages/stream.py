@@ -26,7 +26,7 @@ from ..answers import (
 from ..context import Context
 from ..errors import complains, decode_error, error_inside
 from ..fields import text_of
-from ..json_text import Json, dump_text, dumps, loads
+from ..json_text import Json, dump_text, dumps, loads_answer
 from ..lanes import Lane, Lanes
 from ..model import (
     Citation,
@@ -98,7 +98,7 @@ class Decoder:
         if event.data is None:
             return [Keepalive()]
         try:
-            payload = loads(event.data)
+            payload = loads_answer(event.data)
         except ValueError:
             # of gateways that speak OpenAI's protocols too; or cut off, when all has been said
             if event.data.strip() == "[DONE]" or self._ended:

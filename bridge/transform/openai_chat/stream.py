@@ -24,7 +24,7 @@ from ..answers import (
 from ..context import Context
 from ..errors import UNEXPLAINED, complains, decode_error, error_inside
 from ..fields import text_of
-from ..json_text import Json, dump_text, dumps, loads
+from ..json_text import Json, dump_text, dumps, loads_answer
 from ..model import (
     Citation,
     Native,
@@ -95,7 +95,7 @@ class Decoder:
         if data is None:
             return [Keepalive()]
         try:
-            chunk = loads(data)
+            chunk = loads_answer(data)
         except ValueError:
             if data.strip() == "[DONE]":
                 return self.done()

@@ -25,7 +25,7 @@ from ..answers import (
 from ..context import Context
 from ..errors import complains, decode_error, error_inside
 from ..fields import objects_of, text_of
-from ..json_text import Json, dumps, loads
+from ..json_text import Json, dumps, loads, loads_answer
 from ..model import (
     Citation,
     Native,
@@ -92,7 +92,7 @@ class Decoder:
         if event.data is None:
             return [Keepalive()]
         try:
-            payload = loads(event.data)
+            payload = loads_answer(event.data)
         except ValueError:
             if event.data.strip() == "[DONE]":
                 return self.end()
