@@ -25,6 +25,7 @@ from ..context import Context
 from ..errors import UNEXPLAINED, complains, decode_error, error_inside
 from ..fields import text_of
 from ..json_text import Json, dump_text, dumps, loads_answer
+from ..logprobs import encode_scores
 from ..model import (
     Citation,
     Native,
@@ -443,8 +444,8 @@ class Encoder:
         match self._open:
             case TextPart():
                 self._length += len(text)
-                if logprobs:
-                    given = {"content": logprobs, "refusal": None}
+                if logprobs and (scores := encode_scores(logprobs, spelled=False)):
+                    given = {"content": scores, "refusal": None}
                     return self._chunk({"content": text}, logprobs=given)
             case ReasoningPart() if not self._visible:
                 return b""

@@ -406,19 +406,3 @@ def encode_annotation(citation: Citation, length: int, ctx: Context) -> Json:
         return {"type": "file_citation", **file, "index": length}
     ctx.notes.add("citations_dropped", "annotations", "a place in a document of the request")
     return None
-
-
-def encode_logprobs(logprobs: Iterable[Json]) -> list[Json]:
-    """As Chat has them, but for the bytes, which have to be there."""
-    entries = [dict(entry) for entry in logprobs if isinstance(entry, dict)]
-    for entry in entries:
-        others = entry.get("top_logprobs")
-        given = others if isinstance(others, list) else []
-        entry["top_logprobs"] = [_with_bytes(other) for other in given if isinstance(other, dict)]
-    return [_with_bytes(entry) for entry in entries]
-
-
-def _with_bytes(entry: dict[str, Json]) -> Json:
-    if entry.get("bytes") is not None:
-        return entry
-    return {**entry, "bytes": list(str(entry.get("token")).encode("utf-8", "replace"))}

@@ -26,6 +26,7 @@ from ..context import Context
 from ..errors import complains, decode_error, error_inside
 from ..fields import objects_of, text_of
 from ..json_text import Json, dumps, loads, loads_answer
+from ..logprobs import encode_scores
 from ..model import (
     Citation,
     Native,
@@ -63,7 +64,7 @@ from .finish import (
     response_head,
     status_of,
 )
-from .parts import PROTOCOL, encode_annotation, encode_call_item, encode_logprobs
+from .parts import PROTOCOL, encode_annotation, encode_call_item
 from .state import states
 from .usage import decode_usage, encode_tool_usage, encode_usage
 
@@ -354,7 +355,7 @@ class Encoder:
             return b""
         self._pieces.append(text)
         if logprobs:
-            return self._scored(text, encode_logprobs(logprobs))
+            return self._scored(text, encode_scores(logprobs, spelled=True))
         opened = b"" if self._before else self._open_thought()
         if not self._before:
             return b""

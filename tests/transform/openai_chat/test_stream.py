@@ -796,6 +796,16 @@ def test_hidden_reasoning_sends_its_state_alone() -> None:
     assert entry["text"] == ""
 
 
+def test_log_probabilities_stand_beside_their_text_if_they_are_numbers() -> None:
+    known = {"token": "a", "logprob": -1.0, "bytes": None, "top_logprobs": []}
+    given = ({**known, "id": 5}, {"token": "b"})
+    data = written(events_of(TextPart("ab", logprobs=given), finish=Finish("stop")))
+    told = [c["choices"][0]["logprobs"] for c in chunks(data) if c != DONE]
+    assert told == [None, {"content": [known], "refusal": None}, None]
+    none = written(events_of(TextPart("ab", logprobs=given[1:]), finish=Finish("stop")))
+    assert [c["choices"][0]["logprobs"] for c in chunks(none) if c != DONE] == [None] * 3
+
+
 def test_a_refusal_of_a_classifier_is_explained() -> None:
     data = written(events_of(finish=Finish("refusal", explanation="why")))
     assert deltas(data) == [{"role": "assistant", "content": ""}, {"refusal": "why"}, {}]

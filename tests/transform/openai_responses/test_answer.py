@@ -41,7 +41,7 @@ from bridge.transform.openai_responses.answer import (
     read_start,
     type_of,
 )
-from bridge.transform.openai_responses.parts import encode_annotation, encode_logprobs
+from bridge.transform.openai_responses.parts import encode_annotation
 from bridge.transform.openai_responses.tools import decode_hosted, encode_hosted
 
 A = "anthropic_messages"
@@ -774,17 +774,6 @@ def test_a_citation_is_written(citation: Citation, written: Any) -> None:
     ctx = client()
     assert encode_annotation(citation, 4, ctx) == written
     assert codes(ctx) == ([] if written else ["citations_dropped"])
-
-
-def test_log_probabilities_have_bytes() -> None:
-    chat = {"token": "é", "logprob": -1.0, "bytes": None}
-    [found] = encode_logprobs([{**chat, "top_logprobs": [chat, "?"]}, "?"])
-    assert found == {
-        **chat,
-        "bytes": [195, 169],
-        "top_logprobs": [{**chat, "bytes": [195, 169]}],
-    }
-    assert encode_logprobs([SCORE]) == [SCORE]
 
 
 BLOCK = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "q"}}
