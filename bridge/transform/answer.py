@@ -30,6 +30,7 @@ from .codec import Codec, Decoder, Encoder
 from .context import Context, context
 from .errors import decode_error
 from .fold import Fold
+from .halves import Halves
 from .json_text import Json, dumps, loads_answer
 from .mismatch import protocol_of
 from .model import Native, Part, Protocol, RefusalPart, TextPart, ToolCallPart
@@ -100,6 +101,7 @@ class Answer:
         self._start: Start | None = None  # of a stream that is passed on
         self._first: str | bytes = ""  # of what the upstream said
         self._rest: list[bytes] = []  # of an event that is not whole yet, where bytes are passed on
+        self._halves = Halves()
         self.rounds = Rounds()
         self.heard = 0  # events with something in them
         self.begun = False  # a part of the answer has begun
@@ -278,7 +280,7 @@ class Answer:
                 self._see(event)
                 yield event
             return
-        for made in self.rounds.join(events):
+        for made in self.rounds.join(self._halves.join(events)):
             self._made.add(made)
             if isinstance(made, Stop):
                 made = self._whole(made)

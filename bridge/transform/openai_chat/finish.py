@@ -11,7 +11,7 @@ from ..json_text import Json
 
 __all__ = ["decode_finish", "encode_finish"]
 
-# In lower case; what is not here counts as "stop".
+# In lower case, with "_" for "-"; what is not here counts as "stop".
 FINISH: dict[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
@@ -34,6 +34,7 @@ FINISH: dict[str, FinishReason] = {
     "recitation": "content_filter",
     "blocklist": "content_filter",
     "prohibited_content": "content_filter",
+    "sensitive": "content_filter",  # Zhipu
     "refusal": "refusal",
 }
 # Reasons that stand whatever the answer holds.
@@ -63,7 +64,11 @@ def word_of(choice: Mapping[str, Json]) -> str:
 
 def is_limit(word: str) -> bool:
     """Whether the answer may have ended in the middle of anything."""
-    return FINISH.get(word.lower()) == "length"
+    return _meant(word) == "length"
+
+
+def _meant(word: str) -> FinishReason | None:
+    return FINISH.get(word.lower().replace("-", "_"))
 
 
 def decode_finish(
@@ -73,7 +78,7 @@ def decode_finish(
 
     Servers say "stop" beside calls and "tool_calls" without, so what is there decides.
     """
-    reason = FINISH.get(word.lower())
+    reason = _meant(word)
     if reason is None:
         detail = f'the upstream said "{word}"' if word else "the upstream gave no reason"
         ctx.notes.add("finish_inferred", "finish_reason", detail)

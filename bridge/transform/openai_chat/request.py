@@ -151,9 +151,10 @@ def _output_format(body: Mapping[str, Json]) -> OutputFormat | None:
         return OutputFormat("text" if kind == "text" else "json_object")
     where += ".json_schema"
     schema = required(given.get("json_schema"), dict, where)
+    form = optional(schema.get("schema"), dict, f"{where}.schema")
     return OutputFormat(
         "json_schema",
-        required(schema.get("schema"), dict, f"{where}.schema"),
+        {"type": "object"} if form is None else form,  # the SDK's type has it optional
         optional(schema.get("name"), str, f"{where}.name"),
         optional(schema.get("description"), str, f"{where}.description"),
         optional(schema.get("strict"), bool, f"{where}.strict"),

@@ -42,6 +42,8 @@ def codes(ctx: Context) -> list[str]:
         pytest.param("STOP", 0, "", False, "stop", [], id="Google's"),
         pytest.param("MAX_TOKENS", 0, "", False, "length", [], id="Google's limit"),
         pytest.param("end_turn", 1, "", False, "tool_calls", [], id="Anthropic's"),
+        pytest.param("sensitive", 0, "", False, "content_filter", [], id="Zhipu's filter"),
+        pytest.param("content-filter", 0, "", False, "content_filter", [], id="with a hyphen"),
         pytest.param("model_length", 0, "", False, "length", [], id="Mistral's"),
         pytest.param("odd", 0, "", False, "stop", ["finish_inferred"], id="an unknown word"),
         pytest.param("odd", 1, "", False, "tool_calls", ["finish_inferred"], id="with calls"),

@@ -142,6 +142,16 @@ CLOSED = {**SCHEMA, "required": ["a"], "additionalProperties": False}
             id="a schema",
         ),
         pytest.param(
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "n"}}},
+            {"output_format": OutputFormat("json_schema", {"type": "object"}, "n")},
+            id="a schema that is only named",
+        ),
+        pytest.param(
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
+            {"output_format": OutputFormat("json_schema", {})},
+            id="a schema that takes anything",
+        ),
+        pytest.param(
             {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "auto"},
             {"tools": (Tool("f"),), "tool_choice": ToolChoice("auto")},
             id="tools",
