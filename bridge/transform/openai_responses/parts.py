@@ -184,6 +184,7 @@ DECODERS: dict[str, Callable[[Json, str], Part]] = {
 
 # --- parts to content
 
+CITED = "citations of an earlier answer"
 TTLS = {"5m": "30m", "1h": "12h", "30m": "30m", "12h": "12h"}  # the first two are Anthropic's
 
 
@@ -195,7 +196,9 @@ def encode_parts(parts: Iterable[Part], ctx: Context) -> list[Json]:
 def _content(part: Part, ctx: Context) -> list[Json]:
     where = part.where
     match part:
-        case TextPart(text, cache=cache):
+        case TextPart(text, citations, cache):
+            if citations:
+                ctx.notes.add("hint_dropped", where, CITED)
             return [marked(input_text(text), cache, where, ctx)]
         case RefusalPart(text):
             return [input_text(text)]
@@ -224,7 +227,7 @@ def encode_output(part: TextPart | RefusalPart, ctx: Context) -> Json:
     if isinstance(part, RefusalPart):
         return {"type": "refusal", "refusal": part.text}
     if part.citations:
-        ctx.notes.add("hint_dropped", part.where, "citations of an earlier answer")
+        ctx.notes.add("hint_dropped", part.where, CITED)
     if part.cache:
         ctx.notes.add("hint_dropped", part.where, "cache breakpoint in an answer")
     return {"type": "output_text", "text": part.text, "annotations": []}

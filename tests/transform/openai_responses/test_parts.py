@@ -308,6 +308,12 @@ PAPER_URL = f"data:application/pdf;base64,{PDF}"
             id="a document by URL",
         ),
         pytest.param(
+            TextPart("a", (Citation("https://a.example"),)),
+            [text("a")],
+            ["hint_dropped"],
+            id="a text with citations",
+        ),
+        pytest.param(
             DocumentPart(TextSource("words"), "T", "C"), [text("T\nC\nwords")], [], id="a text"
         ),
         pytest.param(DocumentPart(TextSource("")), [], [], id="an empty one"),
