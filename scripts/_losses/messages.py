@@ -185,6 +185,7 @@ SPECIMENS: Specimens = {
                 "citations": [{"type": "char_location", "cited_text": "a", "document_index": 0}],
             }
         ),
+        "documents in an answer": said(document(PDF)),
         "`compaction` blocks": said({"type": "compaction", "content": "We met."}),
         "an unknown block of an answer": said({"type": "hologram"}),
         "the beginning of the answer (prefill)": Specimen(

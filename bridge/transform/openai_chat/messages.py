@@ -13,6 +13,7 @@ from ..context import Context
 from ..fields import one_of, optional, required
 from ..json_text import Json
 from ..model import (
+    AudioPart,
     CacheMark,
     CallKind,
     DocumentPart,
@@ -305,7 +306,7 @@ class _Writer:
 
     def _assistant(self, message: Message) -> None:
         calls, thoughts = self._calls_and_thoughts(message)
-        items = encode_parts(message.parts, self._ctx)
+        items = [item for part in message.parts for item in self._spoken(part)]
         fields = self._call_fields(calls)
         for item in [item for item in items if item["type"] == "audio"]:
             fields["audio"] = item["audio"]
@@ -317,6 +318,16 @@ class _Writer:
         if items or fields or in_content or not message.parts:
             content = [*in_content, *items] if in_content else said or nothing
             self._add("assistant", content, message).update(fields)
+
+    def _spoken(self, part: Part) -> list[Json]:
+        """As a model can have said it: of a document its text."""
+        items = encode_parts([part], self._ctx)
+        if not isinstance(part, AudioPart | DocumentPart | ImagePart):
+            return items
+        texts = [item for item in items if item["type"] == "text"]
+        if len(texts) < len(items):
+            self._ctx.notes.add("item_dropped", part.where, "an answer holds text only")
+        return texts
 
     def _said(self, items: list[Json]) -> Json:
         if self._profile.join_text:

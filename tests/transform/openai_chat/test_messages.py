@@ -16,12 +16,14 @@ from bridge.transform.model import (
     Native,
     NativePart,
     Part,
+    PartsSource,
     Protocol,
     ReasoningPart,
     RefusalPart,
     Request,
     Role,
     TextPart,
+    TextSource,
     ToolCallPart,
     ToolResultPart,
     UrlSource,
@@ -528,6 +530,16 @@ def test_documents_in_results_move_too_and_text_stays() -> None:
     assert messages[0]["content"] == [text("r"), text("[file 1]")]
     assert messages[1]["content"] == [text("[file 1]"), {"type": "file", "file": file}]
     assert noted == ["tool_image_moved"]
+
+
+def test_an_answer_keeps_the_text_of_its_documents_and_nothing_else_of_them() -> None:
+    pdf = DocumentPart(Base64Source("application/pdf", "AA=="))
+    blocks = DocumentPart(PartsSource((TextPart("b"), PICTURE)), "T")
+    words = DocumentPart(TextSource("c"))
+    answer = said("assistant", "a", pdf, blocks, words, PICTURE)
+    messages, noted = encode(said("user", "u"), answer, said("user", "v"))
+    assert messages[1] == {"role": "assistant", "content": "aTbc"}
+    assert noted == ["item_dropped"]
 
 
 def test_images_stay_where_a_server_takes_them() -> None:
