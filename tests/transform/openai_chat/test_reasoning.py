@@ -701,6 +701,25 @@ def test_what_stands_beside_a_call_comes_back_with_it(client: Protocol, stream: 
     assert "opaque_foreign" in [note.code for note in other.notes]
 
 
+@pytest.mark.parametrize("client", list(ASKS))
+def test_copilots_state_comes_back_beside_its_text(client: Protocol) -> None:
+    first = gemini(client)
+    first.request(dumps(ASKS[client]))
+    function = {"name": "f", "arguments": "{}"}
+    calls = [{"id": f"call_{n}", "type": "function", "function": function} for n in (1, 2)]
+    thought = {"reasoning_text": "hm", "reasoning_opaque": "c2ln"}
+    message = {"role": "assistant", "content": "ok", "tool_calls": calls, **thought}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    answer = loads(first.response(dumps({"id": "1", "model": "g", "choices": [choice]})))
+    second = gemini(client)
+    sent = loads(second.request(dumps(again(client, answer))))
+    (told,) = [m for m in sent["messages"] if m["role"] == "assistant"]
+    assert thought.items() <= told.items() and not second.notes
+    other = gemini(client, "another")
+    assert "c2ln" not in other.request(dumps(again(client, answer))).decode()
+    assert "opaque_foreign" in [note.code for note in other.notes]
+
+
 def test_a_reading_of_the_answer_has_it_where_it_was() -> None:
     native = extra_state(EXTRA, "g", "m")
     call = ToolCallPart("call_1", "f", "{}")
