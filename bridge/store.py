@@ -177,7 +177,8 @@ def _is_reference(item: Json) -> bool:
 def _named(response: Mapping[str, Json], items: list[Json]) -> Iterator[tuple[str, Json]]:
     """All items by which an answer may be asked for, as they were told and said."""
     for n, item in enumerate(items):
-        yield _id_of(item, n), item
+        if isinstance(item, dict):
+            yield _id_of(item, n), item
     for item in _output(response):
         if isinstance(item.get("id"), str):
             yield item["id"], item

@@ -17,10 +17,10 @@ from typing import Any
 
 from .bounded import Bounds
 from .store import Store
-from .transform import Error, Protocol, TransformError, encode_refusal
+from .transform import Error, Protocol, TransformError, Translator, encode_refusal
 from .transform.headers import Headers
 from .transform.json_text import Json, dumps, loads
-from .transform.sse import SseParser
+from .transform.sse import SseEvent, SseParser, is_event_stream
 
 PROTOCOL: Protocol = "openai_responses"
 # Of a message, and not of a call. https://developers.openai.com/api/reference: client events
@@ -75,40 +75,69 @@ class Turn:
 
     def __init__(self, body: bytes, told: Json, lane: Json) -> None:
         self.body, self.told, self.lane = body, told, lane
-        self.answer: Json = None  # the whole response, once it has ended
+        self.answer: dict[str, Json] | None = None  # the whole response, once it has ended
+        self._over = False  # the app has got what ends it
         self._error: dict[str, Json] | None = None  # told in the stream
         self._status = 0
         self._headers: Headers = []
-        self._stream: SseParser | None = None
+        self._is_stream: bool | None = None  # None: too early to tell
+        self._stream = SseParser()
         self._whole: list[bytes] = []
 
     def begin(self, status: int, headers: Headers) -> None:
-        kinds = [value.lower() for name, value in headers if name.lower() == "content-type"]
         self._status, self._headers = status, headers
-        self._stream = SseParser() if status < 300 and "event-stream" in "".join(kinds) else None
+        self._is_stream = None if status < 300 else False
 
     def add(self, data: bytes) -> Iterator[Message | None]:
         """Messages; None for what only says that the answer is still being made."""
-        if self._stream is None:
+        if not self._is_stream:
             self._whole.append(data)
-            return
-        for event in self._stream.feed(data):
-            if event.data is None:
-                yield None
-            elif event.data != "[DONE]":
-                yield from self._messages(event.data)
+            if self._is_stream is None:
+                data = b"".join(self._whole)
+                self._is_stream = is_event_stream(data)
+        if self._is_stream:
+            yield from self._events(self._stream.feed(data))
 
-    def end(self) -> Iterator[Message]:
-        """The answer is over; what was no stream was an error."""
-        if self._stream is None:
-            yield refusal(self._status, b"".join(self._whole), self.lane, self._headers)
-        elif self._error is not None:
-            yield _on_lane(self._error, self.lane)
+    def end(self) -> Iterator[Message | None]:
+        """The answer is over. An error ends it too, and so does being whole instead of a stream."""
+        if self._is_stream:
+            yield from self._events(self._stream.end())
+        elif self._status < 300:
+            yield from self._of_whole(b"".join(self._whole))
+        else:
+            yield from self._last(self._status, b"".join(self._whole), self._headers)
+        yield from self.broke("it has no end")
 
     def broke(self, reason: str) -> Iterator[Message]:
         """There will be no more of the answer."""
+        if self._error is not None and not self._over:
+            self._over = True
+            yield _on_lane(self._error, self.lane)
         error = Error("server", f"bridge: the answer broke off: {reason}", 502)
-        yield refusal(*encode_refusal(PROTOCOL, error), self.lane, [])
+        yield from self._last(*encode_refusal(PROTOCOL, error), [])
+
+    def _last(self, status: int, body: bytes, headers: Headers) -> Iterator[Message]:
+        """An error, unless there was an end already."""
+        if not self._over:
+            self._over = True
+            yield refusal(status, body, self.lane, headers)
+
+    def _of_whole(self, body: bytes) -> Iterator[Message | None]:
+        """The events of an answer from a host that streams none."""
+        translator = Translator(PROTOCOL, PROTOCOL)
+        translator.request(self.body, self.told)
+        made = translator.response(body, as_stream=True)
+        if translator.failure is None:
+            yield from self._events(self._stream.feed(made))
+        else:
+            yield from self._last(translator.status, made, self._headers)
+
+    def _events(self, events: Iterable[SseEvent]) -> Iterator[Message | None]:
+        for event in events:
+            if event.data is None:
+                yield None
+            elif event.data != "[DONE]" and not self._over:
+                yield from self._messages(event.data)
 
     def _messages(self, data: str) -> Iterator[Message]:
         """An error ends an answer here, so it waits: a response that has failed says it as well."""
@@ -118,16 +147,19 @@ class Turn:
         elif event.get("type") == "error":
             self._error = event if "error" in event else _nested(event)
         else:
-            if event.get("type") in ENDED:
-                self.answer = event.get("response")
-            if event.get("type") == FAILED:
-                self._error = None
+            response = event.get("response")
+            if event.get("type") in ENDED and isinstance(response, dict):
+                self.answer = response
+            self._over = event.get("type") in (*ENDED, FAILED)
             yield _on_lane(event, self.lane)
 
 
 @dataclass
 class Lane:
-    """What is answered in its order: the call under way, and what waits for its end."""
+    """What is answered in its order: the call under way, and what waits for its end.
+
+    It is there for as long as there is a call.
+    """
 
     turn: Turn | None = None
     waiting: deque[dict[str, Json]] = field(default_factory=deque)
@@ -151,9 +183,9 @@ class Socket:
         if event["type"] == STEER:
             yield _unsteered(event)
             return
-        lane = self._lanes.setdefault(_key(event.get("stream_id")), Lane())
-        if lane.turn is None:
-            yield from self._begin(event, lane, now)
+        lane = self._lanes.get(_key(event.get("stream_id")))
+        if lane is None:
+            yield from self._begin(event, Lane(), now)
         elif len(lane.waiting) < MAX_WAITING:
             lane.waiting.append(event)
         else:
@@ -177,6 +209,7 @@ class Socket:
             yield from self._prepared(told, name, now)
         else:
             lane.turn = Turn(dumps(told), told, name)
+            self._lanes[_key(name)] = lane
             yield lane.turn
 
     def _told(self, event: dict[str, Json], now: float) -> dict[str, Any]:
@@ -254,9 +287,8 @@ def _refused(error: TransformError, lane: Json) -> Message:
 
 def refusal(status: int, body: bytes, lane: Json, headers: Headers) -> Message:
     """An answer over HTTP that is an error, as a message."""
-    try:
-        error = loads(body)["error"]
-    except (ValueError, TypeError, KeyError):
+    error = (object_in(body) or {}).get("error")
+    if not isinstance(error, dict):
         text = body.decode("utf-8", "replace")
         error = {"type": "server_error", "code": None, "message": text, "param": None}
     if headers:

@@ -139,6 +139,13 @@ def test_a_warm_up_generates_nothing_and_is_remembered() -> None:
     assert [item["content"] for item in json.loads(asked.body)["input"]] == ["hi", "more"]
 
 
+def test_a_warm_up_with_what_is_no_item_is_remembered_as_it_is() -> None:
+    made = socket()
+    assert len(told(made, create(generate=False, input=[5]))) == 2
+    asked = turn(made, input="more", previous_response_id="resp_own_0")
+    assert json.loads(asked.body)["input"][0] == 5
+
+
 # --- lanes
 
 
@@ -155,6 +162,16 @@ def test_what_comes_meanwhile_waits_for_its_turn() -> None:
         "response.completed",
     ]
     assert isinstance(turn(made, input="four"), Turn), "nothing waits any more"
+
+
+def test_a_lane_without_a_call_is_none() -> None:
+    made = socket()
+    for n in range(9):
+        assert len(told(made, create(generate=False, stream_id=f"lane {n}"))) == 2
+    assert not made._lanes
+    first = turn(made, input="one", stream_id="a")
+    assert len(made._lanes) == 1
+    assert list(made.ended(first, 2.0)) == [] and not made._lanes
 
 
 def test_not_more_than_so_many_wait() -> None:
@@ -181,10 +198,14 @@ def test_an_error_over_http_is_one_here_with_its_headers() -> None:
     assert found["error"]["headers"]["retry-after"] == "7"
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}"])
-def test_an_error_that_says_nothing(body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>", b"[]", b"{}", b'{"error":"no such model"}', b'{"error":null}', b'{"error":["x"]}'],
+)
+@pytest.mark.parametrize("headers", [[], [("x-request-id", "r")]])
+def test_an_error_in_no_known_form(body: bytes, headers: Any) -> None:
     made = turn(socket(), input="hi")
-    made.begin(502, [])
+    made.begin(502, headers)
     list(made.add(body))
     (found,) = messages(made.end())
     assert found["status"] == 502 and found["error"]["message"] == body.decode()
@@ -208,6 +229,82 @@ def test_a_failed_answer_is_told_once() -> None:
 def test_an_answer_that_breaks_off() -> None:
     (found,) = messages(turn(socket(), input="hi").broke("gone"))
     assert found["status"] == 502 and "gone" in found["error"]["message"]
+
+
+def test_an_error_counts_also_where_the_stream_breaks_off_behind_it() -> None:
+    made = turn(socket(), input="hi")
+    made.begin(200, STREAM)
+    error = {"type": "error", "error": {"message": "too much"}}
+    assert list(made.add(format_event(json.dumps(error).encode()))) == []
+    assert messages(made.broke("gone")) == [error]
+
+
+@pytest.mark.parametrize("events", [[], [{"type": "response.output_text.delta", "delta": "hal"}]])
+def test_a_stream_without_an_end_is_no_answer(events: Any) -> None:
+    """Or the app would wait for it for ever."""
+    *told, last = answered(turn(socket(), input="hi", stream_id="a"), *events)
+    assert [event["type"] for event in told] == [event["type"] for event in events]
+    assert (last["type"], last["status"], last["stream_id"]) == ("error", 502, "a")
+
+
+def test_nothing_is_told_behind_the_end() -> None:
+    made = turn(socket(), input="hi")
+    late = {"type": "response.output_text.delta", "delta": "x"}
+    error = {"type": "error", "error": {"message": "no"}}
+    assert answered(made, completed(), late, error) == [completed()]
+    assert list(made.broke("gone")) == []
+
+
+def test_a_last_event_needs_no_blank_line() -> None:
+    made = turn(socket(), input="hi")
+    made.begin(200, STREAM)
+    data = format_event(json.dumps(completed()).encode()).rstrip()
+    assert messages([*made.add(data), *made.end()]) == [completed()]
+
+
+@pytest.mark.parametrize("response", ["x", None, [], 7])
+def test_an_end_without_an_answer_is_one_that_cannot_be_named(response: Any) -> None:
+    made = socket()
+    first = turn(made, input="hi")
+    end = {"type": "response.completed", "response": response}
+    assert answered(first, end) == [end]
+    assert list(made.ended(first, 2.0)) == [] and isinstance(turn(made, input="more"), Turn)
+
+
+@pytest.mark.parametrize("headers", [[], [("content-type", "application/json")], STREAM])
+def test_a_whole_answer_is_told_as_events(headers: Any) -> None:
+    made = socket()
+    first = turn(made, input="hi", stream_id="a", metadata={"k": "v"})
+    first.begin(200, headers)
+    part = {"type": "output_text", "text": "Well.", "annotations": []}
+    said = {"id": "msg_1", "type": "message", "role": "assistant", "content": [part]}
+    body = json.dumps({"id": "resp_1", "status": "completed", "output": [said]}).encode()
+    told = messages([*first.add(body[:9]), *first.add(body[9:]), *first.end()])
+    assert {event["stream_id"] for event in told} == {"a"}
+    assert "".join(event.get("delta", "") for event in told) == "Well."
+    assert told[-1]["type"] == "response.completed"
+    assert told[-1]["response"]["metadata"] == {"k": "v"}
+    assert list(made.ended(first, 2.0)) == []
+    second = json.loads(turn(made, input="more", previous_response_id="resp_1").body)
+    assert [item["role"] for item in second["input"]] == ["user", "assistant", "user"]
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": "x"}', b'{"error": {}}'])
+def test_an_error_that_comes_as_an_answer_is_one(body: bytes) -> None:
+    made = turn(socket(), input="hi")
+    made.begin(200, [])
+    (found,) = messages([*made.add(body), *made.end()])
+    assert (found["type"], found["status"]) == ("error", 502) and found["error"]["message"]
+
+
+@pytest.mark.parametrize("cut", [1, 3, 9])
+def test_a_stream_is_known_by_its_looks(cut: int) -> None:
+    made = turn(socket(), input="hi")
+    made.begin(200, [])
+    data = format_event(json.dumps(completed()).encode())
+    told = [*made.add(data[:cut]), *made.add(data[cut:])]
+    assert messages(told) == [completed()], "at once"
+    assert list(made.end()) == []
 
 
 @pytest.mark.parametrize(

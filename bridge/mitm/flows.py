@@ -119,15 +119,18 @@ def over_http(opening: http.Request, body: bytes) -> http.Request:
     request.method = "POST"
     kept = [(n, v) for n, v in opening.headers.items(multi=True) if not _is_of_sockets(n, v)]
     framing = [("content-type", "application/json"), ("content-length", str(len(body)))]
-    request.headers = _headers([*kept, *framing])
+    request.headers = _headers([*kept, *framing, ("accept-encoding", "identity")])
     request.timestamp_start = time.time()
     request.timestamp_end = None
     return request
 
 
+FRAMING = ("connection", "upgrade", "content-type", "content-length", "accept-encoding")
+
+
 def _is_of_sockets(name: str, value: str) -> bool:
     name = name.lower()
-    framing = name in ("connection", "upgrade", "content-type", "content-length")
+    framing = name in FRAMING
     asks = name == "openai-beta" and value.startswith("responses_websockets")
     return framing or asks or name.startswith("sec-websocket-")
 

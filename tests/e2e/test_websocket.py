@@ -155,6 +155,77 @@ def test_a_cut_answer_is_none(sim: Simulator, start_proxy: Start) -> None:
         assert ask(connection, "[[text:Well.]]")[-1].response.output_text == "Well."
 
 
+@contextmanager
+def at_its_own_host(sim: Simulator, start_proxy: Start) -> Iterator[tuple[Any, Proxy]]:
+    """Over a WebSocket that is served, for another route may take some of its calls."""
+    intercept = {"websocket": "serve", "hosts": ["127.0.0.1"]}
+    routes = [{"match": {"model": "other"}, "upstreams": ["chat"]}]
+    proxy = start_proxy(config(sim, "chat", intercept=intercept, routes=routes))
+    url = f"{sim.base('responses')}/responses".replace("http:", "ws:")
+    own = {"additional_headers": {"authorization": "Bearer k"}}
+    with connect(url, proxy=proxy.url, **own) as app:
+        yield app, proxy
+
+
+def say(app: Any, **more: Any) -> list[Any]:
+    """All events of the answer, to an app that is no SDK."""
+    app.send(json.dumps({"type": "response.create", "model": "m", **more}))
+    events: list[Any] = []
+    while not events or events[-1]["type"] not in ENDED:
+        events.append(json.loads(app.recv(timeout=10)))
+    return events
+
+
+ODD = [
+    pytest.param({"kind": "status", "status": 404, "body": body}, "error", id=json.dumps(body))
+    for body in ({"error": "model not found"}, {"error": None}, {"error": ["x"]}, "x", [])
+] + [
+    pytest.param({"kind": "status", "status": 200, "body": {"error": "x"}}, "error", id="in a 200"),
+    pytest.param({"kind": "html", "status": 200}, "error", id="a page"),
+    pytest.param({"kind": "empty"}, "error", id="nothing"),
+    pytest.param({"kind": "no_finish"}, "error", id="no end"),
+    pytest.param({"kind": "json_for_stream"}, "response.completed", id="a whole answer"),
+    pytest.param({"kind": "no_content_type"}, "response.completed", id="no content type"),
+]
+
+
+@pytest.mark.parametrize("fault, end", ODD)
+def test_no_answer_makes_it_silent(
+    sim: Simulator, start_proxy: Start, fault: dict[str, Any], end: str
+) -> None:
+    sim.fault("responses", fault, count=1)
+    with at_its_own_host(sim, start_proxy) as (app, proxy):
+        assert say(app, input="[[text:Well.]]")[-1]["type"] == end
+        fine = say(app, input="[[text:Well.]]")
+        assert "".join(event.get("delta", "") for event in fine) == "Well."
+        assert "Traceback" not in proxy.output
+
+
+def test_calls_to_its_own_host_go_side_by_side(sim: Simulator, start_proxy: Start) -> None:
+    sim.fault("responses", {"kind": "slow", "first_byte": 1}, count=1, match={"model": "slow"})
+    with at_its_own_host(sim, start_proxy) as (app, proxy):
+        asked = {"type": "response.create", "model": "slow", "input": "[[text:a]]", "stream_id": 1}
+        app.send(json.dumps(asked))
+        assert say(app, input="[[text:b]]", stream_id=2)[-1]["stream_id"] == 2
+        while (event := json.loads(app.recv(timeout=10)))["type"] != "response.completed":
+            pass
+        assert event["stream_id"] == 1
+        assert "Traceback" not in proxy.output
+
+
+def test_it_goes_on_where_its_host_is_none_of_ours_any_more(
+    sim: Simulator, start_proxy: Start
+) -> None:
+    with at_its_own_host(sim, start_proxy) as (app, proxy):
+        first = say(app, input="[[text:One.]]")[-1]["response"]
+        intercept = {"websocket": "serve", "hosts": ["elsewhere.test"]}
+        proxy.configure(config(sim, "chat", intercept=intercept))
+        proxy.wait_for("was read again")
+        told = say(app, input="[[text:Two.]]", previous_response_id=first["id"])
+        assert "".join(event.get("delta", "") for event in told) == "Two."
+        assert "One." in json.dumps(sim.requests()[-1].body), "and knows what was said"
+
+
 def test_lanes_are_answered_side_by_side(sim: Simulator, start_proxy: Start) -> None:
     proxy = start_proxy(config(sim, "messages"), *REVERSE)
     sim.fault("messages", {"kind": "stall", "after": 4}, count=1, match={"model": "slow"})

@@ -5,6 +5,7 @@ come over HTTP. Hard part: mitmproxy gives a stream's answer to the connection i
 one speaks WebSocket by now, so what a call's stream would send there is made messages of.
 """
 
+import logging
 from collections.abc import Iterable
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from mitmproxy.proxy.events import ConnectionClosed, DataReceived, Event, Start
 from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers.http import (
     ErrorCode,
+    GetHttpConnection,
     HttpEvent,
     RequestData,
     RequestEndOfMessage,
@@ -41,10 +43,12 @@ from wsproto.frame_protocol import CloseReason, Opcode
 
 from ...websocket import Message, Socket, Turn
 from .. import flows
-from .stream import BridgeStream, Commands
+from .stream import BridgeStream, Commands, Connect
 
 if TYPE_CHECKING:
     from .connection import AppConnection
+
+logger = logging.getLogger(__name__)
 
 MAX_MESSAGE = 64 * 1024**2  # bytes
 MAX_REASON = 100  # characters; a frame that closes has 123 bytes
@@ -165,9 +169,9 @@ class ServedSocket(Layer):
             app.queue.append((stream, event))
 
     def ended(self, number: int, turn: Turn) -> Commands:
-        self._calls.pop(number, None)
-        if not self._over:
+        if number in self._calls:
             yield from self.go_on(self._socket.ended(turn, self._now()))
+            self._calls.pop(number, None)
 
     # --- the end
 
@@ -203,6 +207,15 @@ class CallStream(BridgeStream):
         self._socket, self._turn = socket, turn
 
     def _handle_event(self, event: Event) -> Commands:
+        """The one net: an app waits for ever for an answer that has no end."""
+        try:
+            yield from self._hear(event)
+        except Exception as error:
+            logger.exception("bridge: a call over a WebSocket could not be handled")
+            self._turn.answer = None
+            yield from self._over(self._turn.broke(f"bridge: {error}"))
+
+    def _hear(self, event: Event) -> Commands:
         """What it would send to the app's connection becomes messages; all else is as it is."""
         steps, answer = super()._handle_event(event), None
         while True:
@@ -213,8 +226,14 @@ class CallStream(BridgeStream):
             if isinstance(command, SendHttp) and command.connection is self.context.client:
                 answer = None
                 yield from self._tell(command.event)
+            elif type(command) is GetHttpConnection:  # where mitmproxy goes on by itself
+                answer = yield self._apart(command)
             else:
                 answer = yield command
+
+    def _opened(self) -> None:
+        """Also where calls like it have become none of ours: the app hears of it here alone."""
+        self._take_part()
 
     def _taken(self) -> set[Connection]:
         """Over an app's HTTP/1 connection mitmproxy expects one call at a time."""
@@ -222,6 +241,19 @@ class CallStream(BridgeStream):
         streams = (each for each in layer.streams.values() if each is not self)
         used = {each.in_use for each in streams if isinstance(each, BridgeStream)}
         return {*filter(None, used), *layer.waiting_for_establishment}
+
+    def _apart(self, asked: GetHttpConnection) -> Connect:
+        """The same, but for a connection that no other call has."""
+        self._app.forget_failures()
+        made = Connect(asked.address, asked.tls, asked.via, asked.transport_protocol)
+        made.blocking, made.avoided = True, self._taken()
+        return made
+
+    @property
+    def in_use(self) -> Connection | None:
+        server = self.context.server
+        passes = self._exchange is None and server.connected and server.alpn != b"h2"
+        return server if passes else super().in_use
 
     def _tell(self, event: HttpEvent) -> Commands:
         match event:
@@ -238,7 +270,7 @@ class CallStream(BridgeStream):
             case _:  # trailers
                 pass
 
-    def _over(self, last: Iterable[Message]) -> Commands:
+    def _over(self, last: Iterable[Message | None]) -> Commands:
         for message in last:
             yield from self._socket.say(message)
         yield from self._socket.ended(self.stream_id, self._turn)

@@ -62,7 +62,7 @@ class Alarm(Event):
     """Time has passed."""
 
 
-class _Connect(GetHttpConnection):
+class Connect(GetHttpConnection):
     """Does not stop the stream: time goes on while a connection is made."""
 
     blocking = False
@@ -83,7 +83,7 @@ class BridgeStream(HttpStream):
         super().__init__(context, stream_id)
         self._app, self._clock = app, app.asks.clock
         self._exchange: Driven | None = None
-        self._connecting: _Connect | None = None
+        self._connecting: Connect | None = None
         self._attempt: int | None = None  # the number of the one that was sent, until it is over
         self._answer: Answer | None = None  # to the attempt that was sent last
         self._begun = False  # the app has the head of a stream
@@ -114,10 +114,13 @@ class BridgeStream(HttpStream):
     def _opened(self) -> None:
         """All but a call of ours goes on as if we were not here."""
         if self._app.asks.is_ours(self.flow):
-            self.context.options = _WholeBodies(self.context.options)  # type: ignore[assignment]
-            self._app.take_part()
+            self._take_part()
         else:
             self.__class__ = HttpStream  # type: ignore[assignment]
+
+    def _take_part(self) -> None:
+        self.context.options = _WholeBodies(self.context.options)  # type: ignore[assignment]
+        self._app.take_part()
 
     def make_server_connection(self) -> Generator[Any, Any, bool]:
         """What mitmproxy does once it has asked the addons; False ends what it does by itself."""
@@ -133,7 +136,7 @@ class BridgeStream(HttpStream):
         request, server = self.flow.request, self.flow.server_conn
         self._app.forget_failures()
         address, tls = (request.host, request.port), request.scheme == "https"
-        connect = _Connect(address, tls, server.via, server.transport_protocol)
+        connect = Connect(address, tls, server.via, server.transport_protocol)
         connect.avoided = self._app.silent | self._taken()
         self._connecting = connect
         self._app.layer.command_sources[connect] = self

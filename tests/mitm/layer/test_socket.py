@@ -18,9 +18,10 @@ from wsproto.events import (
 
 from bridge.mitm import flows
 from bridge.mitm.layer import socket as layer
-from bridge.steps import Reply
-from bridge.websocket import Socket, accept
-from tests.mitm.layer.wire import Wire
+from bridge.steps import Done, Reply
+from bridge.store import Store
+from bridge.websocket import Socket, Turn, accept
+from tests.mitm.layer.wire import ANSWER, Wire
 from tests.mitm.scripted import Scripted
 
 KEY = {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version": "13"}
@@ -157,6 +158,29 @@ def test_a_call_is_a_request_like_those_over_http() -> None:
     assert json.loads(request.content or b"") == {"input": "hi", "stream": True}
     assert request.headers["authorization"] == "Bearer app"
     assert not {"upgrade", "connection", "sec-websocket-key"} & set(request.headers)
+
+
+def answered(app: App) -> list[Any]:
+    """What the app hears of a call that an upstream answers."""
+    app.says_to_it(TextMessage(CREATE))
+    app.says(app.servers[-1], ANSWER)
+    return texts(app.hears())
+
+
+def test_a_bug_of_ours_is_told_as_an_error_and_the_socket_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = Done(Reply(200, [], json.dumps({"id": "resp_1", "output": []}).encode()))
+    app = App(Scripted(whole, whole, whole, streams=False))
+    with monkeypatch.context() as broken:
+        broken.delattr(Turn, "end")
+        (error,) = answered(app)
+    assert (error["type"], error["status"]) == ("error", 502)
+    assert "could not be handled" in caplog.text
+    with monkeypatch.context() as broken:
+        broken.delattr(Store, "record")
+        assert answered(app)[-1]["type"] == "response.completed", "of a call that is over no error"
+    assert answered(app)[-1]["type"] == "response.completed"
 
 
 def test_an_app_that_hangs_up_hangs_up_on_its_calls() -> None:

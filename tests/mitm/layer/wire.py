@@ -56,8 +56,9 @@ class Wire:
             lambda: self.now,
             self.served,
         )
-        with taddons.context(NextLayerAddon()):
+        with taddons.context(NextLayerAddon()) as mitmproxy:
             resending.use_in(next_layer)
+        mitmproxy.master._legacy_log_events.uninstall()  # it has no loop any more
         self.happens(events.Start())
         self.happens(events.DataReceived(self.client, request))
 
