@@ -17,6 +17,7 @@ from mitmproxy.proxy.layer import NextLayer  # noqa: E402
 from bridge.aside import NO_SOCKET, Aside  # noqa: E402
 from bridge.config import ConfigError  # noqa: E402
 from bridge.exchange import Exchange  # noqa: E402
+from bridge.handshake import Handshake  # noqa: E402
 from bridge.mitm import flows, redact, versions, views, web  # noqa: E402
 from bridge.mitm.captured import Captured  # noqa: E402
 from bridge.mitm.commands import Commands  # noqa: E402
@@ -215,7 +216,7 @@ class Bridge:
             case Aside() as aside:
                 self.asides[flow.id] = aside
                 flows.send(flow, aside.sent)
-            case Outgoing() as sent:
+            case Handshake(sent=sent) | (Outgoing() as sent):
                 flows.send(flow, sent)
 
     async def bridge_next(self, flow: http.HTTPFlow) -> None:
@@ -279,6 +280,7 @@ class Bridge:
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.asides.pop(flow.id, None)
+        self.sockets.broke(flow)
         opened = self.watched.pop(flow.id, None) or self.exchanges.pop(flow.id, None)
         if isinstance(opened, Exchange):
             self.replays.broke(flow, opened)
@@ -326,7 +328,8 @@ class Bridge:
 
     def _driven(self, flow: http.HTTPFlow) -> Driven | None:
         injected = self.injections.of(flow)
-        return injected or self.exchanges.get(flow.id) or self.asides.get(flow.id)
+        opened = self.exchanges.get(flow.id) or self.asides.get(flow.id)
+        return injected or opened or self.sockets.handshake(flow)
 
 
 def _streamed(flow: http.HTTPFlow) -> bool:

@@ -52,9 +52,14 @@ class Cut:
     pieces: list[bytes]
 
 
-type Step = Wait | Say | Done | Again | Cut
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The upstream speaks WebSocket from here on, and so does the app."""
 
-WAIT, AGAIN = Wait(), Again()
+
+type Step = Wait | Say | Done | Again | Cut | Open
+
+WAIT, AGAIN, OPEN = Wait(), Again(), Open()
 
 
 class Driven(Interface):

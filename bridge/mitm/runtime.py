@@ -21,6 +21,7 @@ from ..config import Config, ConfigError, load
 from ..doctor import calls_finding, found, mistakes, warnings, worst_first
 from ..endpoints import Side
 from ..exchange import Exchange
+from ..handshake import Handshake
 from ..health import Outcome
 from ..history.calls import History
 from ..history.summary import summary
@@ -167,13 +168,14 @@ class Runtime:
 
     def beside(
         self, side: Side, call: Call, now: float, *, resends: bool
-    ) -> Reply | Aside | Exchange | Outgoing | None:
+    ) -> Reply | Aside | Exchange | Outgoing | Handshake | None:
         """What becomes of a request to an endpoint beside the call; None: it passes untouched."""
+        patience = self.config.failover.first_byte_timeout
         desk = Desk(
             self.router,
             self.store,
             self._key,
-            self.config.failover.first_byte_timeout,
+            patience,
             self.config.intercept.websocket,
             serves=resends,
         )
@@ -185,7 +187,10 @@ class Runtime:
         if choice is None:
             return None
         if side.kind != "compact":
-            return desk.answer(side, call, choice, now)
+            answer = desk.answer(side, call, choice, now)
+            if side.kind == "socket" and resends and isinstance(answer, Outgoing):
+                return Handshake(answer, self, now, patience)
+            return answer
         try:
             compact = desk.compact(call, choice, now)
         except TransformError as error:

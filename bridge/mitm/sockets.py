@@ -8,11 +8,13 @@ the connection lasts, so credentials and text are taken out of it when it ends.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from secrets import token_hex
+from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
 from ..call import Call
 from ..credentials import Credentials, credentials_in, hide
+from ..handshake import SWITCHING, Handshake
 from ..mask import mask
 from ..outgoing import Outgoing
 from ..passed_socket import PassedSocket, Passing
@@ -23,7 +25,6 @@ from ..websocket import Socket
 from .redact import masked
 from .runtime import Runtime
 
-SWITCHING = 101
 SERVED = "served by the bridge"
 
 
@@ -33,6 +34,7 @@ class _Open:
 
     way: str
     routed: bool = True
+    handshake: Handshake | None = None
     passed: PassedSocket | None = None
     served: tuple[Socket, http.Request] | None = None
     credentials: set[Credentials] = field(default_factory=set)
@@ -43,41 +45,58 @@ class Sockets:
 
     def __init__(self, runtime: Callable[[], Runtime | None], clock: Callable[[], float]) -> None:
         self._runtime, self._clock = runtime, clock
-        self._open: dict[str, _Open] = {}  # by the id of the flow
+        self._open: WeakKeyDictionary[http.HTTPFlow, _Open] = WeakKeyDictionary()
 
-    def asked(self, flow: http.HTTPFlow, call: Call, answer: Reply | Outgoing | None) -> None:
+    def asked(
+        self, flow: http.HTTPFlow, call: Call, answer: Reply | Outgoing | Handshake | None
+    ) -> None:
         """An app asks for one with `call`; `answer` None: its own host is to answer."""
         if isinstance(answer, Reply):
             if answer.status == SWITCHING:
                 made = Socket(lambda: f"resp_{token_hex(24)}")
-                self._open[flow.id] = _Open(SERVED, served=(made, flow.request.copy()))
+                self._open[flow] = _Open(SERVED, served=(made, flow.request.copy()))
             return
-        upstream = answer.upstream if answer else None
+        handshake = answer if isinstance(answer, Handshake) else None
+        sent = answer.sent if isinstance(answer, Handshake) else answer
+        upstream = sent.upstream if sent else None
 
         def watch(told: Call, now: float) -> Watched:
             runtime = self._runtime()
             return runtime.watch(told, upstream, now) if runtime else Watched(told, now)
 
         way = upstream.name if upstream else call.host
-        routed = upstream is not None
-        self._open[flow.id] = _Open(way, routed, passed=PassedSocket(call, watch))
+        passed = PassedSocket(call, watch)
+        self._open[flow] = _Open(way, upstream is not None, handshake, passed)
 
     def served(self, flow: http.HTTPFlow) -> tuple[Socket, http.Request] | None:
         """What is to answer on it, and the app's request for it."""
-        known = self._open.get(flow.id)
+        known = self._open.get(flow)
         return known.served if known else None
+
+    def handshake(self, flow: http.HTTPFlow) -> Handshake | None:
+        """With the upstream that it is to be passed to."""
+        known = self._open.get(flow)
+        return known.handshake if known else None
 
     def answered(self, flow: http.HTTPFlow) -> bool:
         """Whether it was refused, by the upstream that it was to be passed to."""
-        known = self._open.get(flow.id)
+        known = self._open.get(flow)
         if known is None or flow.websocket:
             return False
-        del self._open[flow.id]
+        del self._open[flow]
+        if known.handshake:
+            flow.comment = f"WebSocket: none at {known.way}: {known.handshake.problem}"
         return known.routed
+
+    def broke(self, flow: http.HTTPFlow) -> None:
+        """It will never be open."""
+        known = self._open.pop(flow, None)
+        if known and known.handshake:
+            known.handshake.broke(self._clock())
 
     def message(self, flow: http.HTTPFlow) -> None:
         """The last of the flow's messages has come."""
-        known = self._open.get(flow.id)
+        known = self._open.get(flow)
         if known is None or flow.websocket is None:
             return
         message, now = flow.websocket.messages[-1], self._clock()
@@ -99,7 +118,7 @@ class Sockets:
             runtime.ended(f"{flow.id}.{passing.number}", told)
 
     def ended(self, flow: http.HTTPFlow) -> None:
-        known, runtime = self._open.pop(flow.id, None), self._runtime()
+        known, runtime = self._open.pop(flow, None), self._runtime()
         if known is None or flow.websocket is None:
             return
         by_app = bool(flow.websocket.closed_by_client)

@@ -1,6 +1,7 @@
 """Responses over a WebSocket, with OpenAI's own client: served, passed on, refused."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
-from bridge.simulator import Simulator
+from bridge.simulator import Simulator, refusing_port
 from tests.processes import Proxy, wait_until
 
 pytestmark = pytest.mark.more
@@ -365,6 +366,50 @@ def totals(proxy: Proxy) -> Any:
         return client.get("http://bridge.local/status").json()["totals"]
 
 
+UPGRADE = {
+    "connection": "upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """Where connections are taken, and nothing is ever said."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(5)
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("gone", [refusing_port, silent_port])
+def test_an_upstream_that_is_not_there_makes_apps_use_http_where_a_backup_answers(
+    sim: Simulator, start_proxy: Start, gone: Any
+) -> None:
+    with gone() as port:
+        given = config(sim, "chat", intercept={"websocket": "auto"})
+        given["upstreams"]["gone"] = {
+            "protocol": "openai_responses",
+            "url": f"http://127.0.0.1:{port}/v1",
+            "api_key": "k",
+            "profile": {"websocket": True},
+        }
+        given["routes"] = [{"upstreams": ["gone", "chat"]}]
+        given["failover"] |= {"first_byte_timeout": 1, "connection_errors": 2}
+        proxy = start_proxy(given, *REVERSE)
+        with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+            for _ in range(2):
+                answer = client.get("/v1/responses", headers=UPGRADE)
+                assert answer.status_code == 426
+                assert "HTTP" in answer.json()["error"]["message"]
+            proxy.wait_for("gone is unhealthy")
+            called = client.post("/v1/responses", json={"model": "m", "input": "[[text:Well.]]"})
+            assert called.json()["output"][0]["content"][0]["text"] == "Well."
+        asked, again, _ = proxy.flows()
+        assert asked.comment.startswith("WebSocket: none at gone: ") and again.comment
+
+
 def test_an_upstream_that_takes_none_after_all_makes_apps_use_http(
     sim: Simulator, start_proxy: Start
 ) -> None:
@@ -372,14 +417,8 @@ def test_an_upstream_that_takes_none_after_all_makes_apps_use_http(
     given["upstreams"]["responses"]["profile"] = {"websocket": True}
     sim.fault("responses", {"kind": "status", "status": 404}, match={"method": "GET"})
     proxy = start_proxy(given, *REVERSE)
-    upgrade = {
-        "connection": "upgrade",
-        "upgrade": "websocket",
-        "sec-websocket-version": "13",
-        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
-    }
     with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
-        answer = client.get("/v1/responses", headers=upgrade)
+        answer = client.get("/v1/responses", headers=UPGRADE)
         assert answer.status_code == 426 and "HTTP" in answer.json()["error"]["message"]
         called = client.post("/v1/responses", json={"model": "m", "input": "[[text:Well.]]"})
     assert called.status_code == 200

@@ -1,6 +1,7 @@
 """Which WebSockets are whose, and what is left of them; with real ones: tests/e2e."""
 
 import json
+from gc import collect
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from wsproto.frame_protocol import Opcode
 
 from bridge.call import Call
 from bridge.config import parse
+from bridge.handshake import Handshake
+from bridge.health import Cancelled, ConnectionFailed
 from bridge.mitm.sockets import Sockets
 from bridge.outgoing import Outgoing
 from bridge.steps import Reply
+from bridge.trial import Unheard
 
 CALL = Call("openai_responses", "https", "api.test", 443, "/v1/responses", (), b"")
 UPSTREAM = parse(
@@ -92,8 +96,36 @@ def test_others_are_left_alone() -> None:
     assert message.content == b"x" and one.comment == ""
 
 
-def test_one_that_never_opened_leaves_no_comment() -> None:
-    known, one = sockets(), flow(opened=False)
+def test_one_that_never_opened_is_forgotten() -> None:
+    known, one, others = sockets(), flow(opened=False), flow(opened=False)
     known.asked(one, CALL, PASSED)
-    known.ended(one)
-    assert one.comment == "" and not known.answered(one), "and is forgotten"
+    known.broke(one)
+    known.broke(others)
+    assert one.comment == "" and not known.answered(one)
+
+
+def test_its_upstream_is_told_of_it() -> None:
+    told: list[Any] = []
+
+    class Told(Unheard):
+        def record(self, target: Any, outcome: Any, now: float, **facts: Any) -> None:
+            told.append(outcome)
+
+    known, one, two = sockets(), flow(opened=False), flow(opened=False)
+    for each in (one, two):
+        known.asked(each, CALL, Handshake(PASSED, Told(), 1.0, 5.0))
+    assert known.handshake(flow()) is None
+    shaken = known.handshake(one)
+    assert shaken and shaken.lost("refused", 2.0) and known.answered(one)
+    assert one.comment == "WebSocket: none at up: refused"
+    known.broke(two)
+    assert told == [ConnectionFailed("refused"), Cancelled()]
+    assert known.handshake(one) is known.handshake(two) is None
+
+
+def test_nothing_is_kept_of_a_flow_that_is_gone() -> None:
+    known, one = sockets(), flow()
+    known.asked(one, CALL, PASSED)
+    del one
+    collect()
+    assert not known._open

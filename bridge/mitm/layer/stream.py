@@ -37,7 +37,7 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
-from ...steps import Again, Cut, Done, Driven, Say, Step, Wait
+from ...steps import Again, Cut, Done, Driven, Open, Say, Step, Wait
 from .. import flows
 from ..answer import Answer
 
@@ -98,10 +98,10 @@ class BridgeStream(HttpStream):
             if isinstance(event, RequestHeaders):
                 self._opened()
         elif isinstance(event, HttpEvent):
-            if self._answer and event.stream_id == self._attempt:
-                yield from self._heard(self._answer, event)
-            elif isinstance(event, RequestProtocolError):
+            if isinstance(event, RequestProtocolError):
                 yield from self._app_is_gone(event.message)
+            elif self._answer and event.stream_id == self._attempt:
+                yield from self._heard(self._answer, event)
             # else: of an attempt that was given up while this event waited
         elif isinstance(event, BatchEnd):
             if self._answer and self._attempt:
@@ -158,10 +158,11 @@ class BridgeStream(HttpStream):
         yield from self._send(server, self._exchange)
 
     def _send(self, server: Server, exchange: Driven) -> Commands:
-        self._attempt = number = next(self._app.numbers)
-        self._app.layer.streams[number] = self
-        self._answer = Answer(exchange, self._clock)
         request, content = self.flow.request, self.flow.request.raw_content
+        # What follows on a WebSocket comes and goes under the number of the app's stream.
+        number = self.stream_id if "upgrade" in request.headers else next(self._app.numbers)
+        self._attempt, self._app.layer.streams[number] = number, self
+        self._answer = Answer(exchange, self._clock)
         yield SendHttp(RequestHeaders(number, request, end_stream=not content), server)
         if content:
             yield SendHttp(RequestData(number, content), server)
@@ -170,7 +171,7 @@ class BridgeStream(HttpStream):
     def _end_attempt(self) -> int | None:
         """Nothing that the one under way, if one is, still says counts."""
         number, self._attempt, self._connecting = self._attempt, None, None
-        if number is not None:
+        if number is not None and number != self.stream_id:
             self._app.layer.streams.pop(number, None)
         return number
 
@@ -233,6 +234,16 @@ class BridgeStream(HttpStream):
                 if pieces:
                     yield from self._say(pieces, over=False)
                 yield from self._cut("the answer was cut")
+            case Open():
+                yield from self._open()
+
+    def _open(self) -> Commands:
+        """From here on mitmproxy goes on by itself."""
+        assert self._answer and self._answer.head
+        self._exchange = None
+        head = ResponseHeaders(self.stream_id, self._answer.head, end_stream=True)
+        yield from super()._handle_event(head)
+        yield from super()._handle_event(ResponseEndOfMessage(self.stream_id))
 
     def _next(self) -> Commands:
         yield from self._give_up()

@@ -14,7 +14,7 @@ import pytest
 from mitmproxy.proxy import events
 
 from bridge.simulator import Simulator, refusing_port
-from bridge.steps import AGAIN, Done, Reply
+from bridge.steps import AGAIN, OPEN, Done, Reply
 from tests.mitm.layer.wire import ANSWER, Wire
 from tests.mitm.scripted import Scripted
 from tests.processes import Proxy, running_proxy
@@ -167,6 +167,51 @@ def test_what_an_abandoned_upstream_still_says_is_not_heard() -> None:
     assert exchange.told[1:] == [("answered", 200), ("received",), ("whole", b"hi")]
     assert wire.sent[wire.client].endswith(b"from the second")
     assert wire.hooks[-3:] == ["bridge_next", "responseheaders", "response"]
+    assert list(wire.layer.streams) == []
+
+
+OFFER = (
+    b"GET http://up.test/v1/responses HTTP/1.1\r\nHost: up.test\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+SWITCHING = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
+
+
+def test_a_websocket_that_an_upstream_takes_goes_on_between_the_two() -> None:
+    """Also what comes with its head, and what comes under the number of the app's stream."""
+    wire = Wire(Scripted(OPEN, streams=False), OFFER)
+    [server] = wire.servers
+    assert b"Upgrade: websocket" in wire.sent[server]
+    wire.says(server, SWITCHING + b"\x81\x02hi")
+    assert wire.sent[wire.client].startswith(b"HTTP/1.1 101 ")
+    assert wire.sent[wire.client].endswith(b"\x81\x02hi")
+    before = len(wire.sent[server])
+    wire.happens(events.DataReceived(wire.client, b"\x81\x82\0\0\0\0yo"))
+    assert len(wire.sent[server]) == before + 8, "masked anew"
+    assert wire.hooks[-4:] == ["response", "websocket_start", *["websocket_message"] * 2]
+    wire.happens(events.ConnectionClosed(server))
+    assert wire.hooks[-1] == "websocket_end" and wire.client in wire.closed
+
+
+def test_one_that_nobody_answers_is_given_up() -> None:
+    exchange = Scripted(Done(Reply(426, [], b"use HTTP")), streams=False)
+    exchange.alarm = 5.0
+    wire = Wire(exchange, OFFER)
+    wire.now = 5.0
+    wire.happens(events.Wakeup(wire.timers[0]))
+    assert wire.closed == wire.servers and wire.sent[wire.client].endswith(b"use HTTP")
+    wire.happens(events.ConnectionClosed(wire.servers[0]))
+    assert wire.hooks[-1] == "response" and list(wire.layer.streams) == []
+
+
+def test_an_app_that_gives_up_on_one_before_its_answer_is_told_of() -> None:
+    wire = Wire(Scripted(streams=False), OFFER)
+    wire.app_hangs_up()
+    assert wire.hooks[-1] == "error" and wire.closed == wire.servers
     assert list(wire.layer.streams) == []
 
 
