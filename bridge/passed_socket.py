@@ -5,8 +5,10 @@ calls that are over. Hard part: nothing may be held up, nor changed but for what
 not take: the name of a model, state of another upstream's.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from .call import Call
@@ -16,6 +18,7 @@ from .watched import Watched
 from .websocket import CREATE, ENVELOPE, object_in
 
 OVER = ("response.completed", "response.incomplete", "response.failed", "error")
+MAX_UNDER_WAY = 256  # messages without an end, over one connection; what is more is not looked at
 STREAM = [("content-type", "text/event-stream")]
 
 
@@ -26,51 +29,73 @@ class Passing(NamedTuple):
     watched: Watched
 
 
+type Lane = deque[Passing | None]  # as they are answered; None: of a message that is no call
+
+
 class PassedSocket:
     """`opening` is the app's request for it; `watch` makes of a call what looks at it."""
 
     def __init__(self, opening: Call, watch: Callable[[Call, float], Watched]) -> None:
         self._opening, self._watch = opening, watch
-        self._under_way: dict[bytes, Passing] = {}  # by lane
+        self._under_way: dict[bytes, Lane] = {}
         self.calls = 0
 
     def sent(self, message: bytes, now: float) -> tuple[bytes, Passing | None]:
         """What the upstream gets of an app's message, and the call that it begins."""
         event = object_in(message)
-        if event is None or event.get("type") != CREATE or event.get("generate") is False:
+        if event is None or event.get("type") != CREATE:
+            return message, None
+        lane = dumps(event.get("stream_id"))
+        if event.get("generate") is False:  # it is answered like a call
+            self._queue(lane, None)
             return message, None
         told = {key: value for key, value in event.items() if key not in ENVELOPE}
         call = replace(self._opening, body=dumps({**told, "stream": True}))
         self.calls += 1
         watched = self._watch(call, now)
-        begun = self._under_way[dumps(event.get("stream_id"))] = Passing(self.calls, watched)
+        passing = Passing(self.calls, watched)
+        begun = passing if self._queue(lane, passing) else None
         if watched.body is call.body:
             return message, begun
         around = {key: event[key] for key in ENVELOPE if key in event}
         made = {key: value for key, value in loads(watched.body).items() if key != "stream"}
         return dumps({**around, **made}), begun
 
+    def _queue(self, lane: bytes, passing: Passing | None) -> bool:
+        """Behind what has to be answered before it, if there is room."""
+        if sum(map(len, self._under_way.values())) >= MAX_UNDER_WAY:
+            return False
+        self._under_way.setdefault(lane, deque()).append(passing)
+        return True
+
     def came(self, message: bytes, now: float) -> Passing | None:
         """The call that a message of the upstream's has ended."""
         event = object_in(message)
-        lane = dumps(event.get("stream_id")) if event else b""
-        passing = self._under_way.get(lane)
-        if event is None or passing is None:
+        name = dumps(event.get("stream_id")) if event else b""
+        lane = self._under_way.get(name)
+        if event is None or lane is None:
             return None
-        watched = passing.watched
         kind = str(event.get("type"))
-        if watched.trace.timing.first_byte is None:
-            watched.answered(200, STREAM, now)
-        watched.take(format_event(dumps(event), kind), now)
+        if passing := lane[0]:
+            _told(passing.watched, format_event(dumps(event), kind), now)
         if kind not in OVER:
             return None
-        del self._under_way[lane]
-        watched.take(b"", now)
+        lane.popleft()
+        if not lane:
+            del self._under_way[name]
+        if passing:
+            passing.watched.take(b"", now)
         return passing
 
     def closed(self, now: float, *, by_app: bool) -> Iterator[Passing]:
         """Calls that will have no end."""
-        for passing in self._under_way.values():
+        for passing in filter(None, chain(*self._under_way.values())):
             passing.watched.broke("the WebSocket was closed", now, cancelled=by_app)
             yield passing
         self._under_way = {}
+
+
+def _told(watched: Watched, data: bytes, now: float) -> None:
+    if watched.trace.timing.first_byte is None:
+        watched.answered(200, STREAM, now)
+    watched.take(data, now)

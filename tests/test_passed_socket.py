@@ -7,7 +7,7 @@ import pytest
 
 from bridge.call import Call
 from bridge.config import parse
-from bridge.passed_socket import PassedSocket, Passing
+from bridge.passed_socket import MAX_UNDER_WAY, PassedSocket, Passing
 from bridge.watched import Watched
 
 OPENING = Call("openai_responses", "https", "api.test", 443, "/v1/responses", (), b"")
@@ -78,6 +78,44 @@ def test_each_lane_has_its_call() -> None:
     one, two = begun(made, stream_id="a"), begun(made, stream_id="b")
     assert made.came(event("response.completed", response={}, stream_id="b"), 11.0) == two
     assert made.came(event("response.completed", response={}, stream_id="a"), 11.0) == one
+
+
+def test_calls_that_wait_for_their_turn_are_answered_in_their_order() -> None:
+    made = socket()
+    first, second = begun(made, input="one"), begun(made, input="two")
+    made.sent(message(generate=False), 10.0)
+    third = begun(made, input="three")
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    assert made.came(event("response.created", response={"id": "resp_1"}), 11.0) is None
+    assert second.watched.trace.timing.first_byte is None, "not yet"
+    assert [made.came(over(usage), 12.0), made.came(over(usage), 13.0)] == [first, second]
+    assert made.came(over(), 14.0) is None, "of the warm-up"
+    assert made.came(event("error", error={"message": "no"}), 15.0) == third
+    assert [p.watched.trace.timing.last for p in (first, second, third)] == [2.0, 3.0, 5.0]
+    assert [p.watched.trace.attempts[0].outcome for p in (first, second, third)] == [
+        "ok",
+        "ok",
+        "error",
+    ]
+    assert not made._under_way
+
+
+def test_all_that_wait_are_told_of_the_end() -> None:
+    made = socket()
+    waiting = [begun(made), begun(made), begun(made, stream_id="b")]
+    made.sent(message(generate=False), 10.0)
+    assert list(made.closed(20.0, by_app=False)) == waiting
+    assert {passing.watched.trace.attempts[0].outcome for passing in waiting} == {"unreachable"}
+
+
+def test_no_more_are_looked_at_than_so_many() -> None:
+    made = socket(UPSTREAM)
+    for _ in range(MAX_UNDER_WAY):
+        begun(made)
+    sent, passing = made.sent(message(stream_id="b"), 10.0)
+    assert passing is None and json.loads(sent)["model"] == "big", "and it is sent as it has to be"
+    assert made.calls == MAX_UNDER_WAY + 1
+    assert made.came(over(), 11.0) and begun(made)
 
 
 @pytest.mark.parametrize(

@@ -361,6 +361,21 @@ def test_on_its_own_way_it_passes_and_is_counted(speaking: Upstream, start_proxy
         assert wait_until(lambda: totals(proxy)["calls"] == 1 or None, "the call to be counted")
 
 
+def test_calls_that_are_sent_at_once_are_all_counted(
+    speaking: Upstream, start_proxy: Start
+) -> None:
+    given = {"intercept": {"hosts": ["127.0.0.1"]}, "upstreams": {}, "routes": []}
+    proxy = start_proxy(given)
+    with connect(f"{speaking.url}/responses".replace("http:", "ws:"), proxy=proxy.url) as app:
+        for n in range(3):
+            app.send(json.dumps({"type": "response.create", "model": "m", "input": f"hi {n}"}))
+        for _ in range(9):
+            app.recv(timeout=10)
+        assert wait_until(lambda: totals(proxy)["calls"] == 3 or None, "all to be counted")
+    with httpx2.Client(proxy=proxy.url, trust_env=False, timeout=20) as client:
+        assert client.get("http://bridge.local/api/state").json()["under_way"] == []
+
+
 def totals(proxy: Proxy) -> Any:
     with httpx2.Client(proxy=proxy.url, trust_env=False, timeout=20) as client:
         return client.get("http://bridge.local/status").json()["totals"]
