@@ -232,7 +232,9 @@ class Desk:
         speaks = upstream.protocol == side.dialect and upstream.profile.websocket
         if self.sockets == "auto" and speaks:
             sent = outgoing(call, Target(upstream), PATHS[side.dialect], b"")
-            return replace(sent, headers=[*sent.headers, *upgrade(call.headers)])
+            asked = upgrade(call.headers, own=call.addresses(upstream) and not upstream.api_keys)
+            others = [(n, v) for n, v in sent.headers if not n.lower().startswith("sec-websocket-")]
+            return replace(sent, headers=[*others, *asked])
         return NO_SOCKET
 
     def unsettled(self, side: Side, call: Call) -> Reply | None:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from .credentials import Credentials, credentials_in, keys_in
 from .estimate import estimate_tokens
 from .routing import Facts
+from .subprotocols import HEADER, credentials_offered
 from .transform import Protocol, TransformError, traits
 from .transform.json_text import Json, dumps, loads
 from .upstream import Upstream, glob
@@ -84,8 +85,11 @@ class Call:
 
     @cached_property
     def credentials(self) -> Credentials:
-        """For other servers than its vendor's, in its body."""
-        return credentials_in(self.parsed)
+        """For other servers than its vendor's, in its body; and in the subprotocols it offers."""
+        return (
+            *credentials_offered(self.named.get(HEADER, "")),
+            *credentials_in(self.parsed),
+        )
 
     @cached_property
     def keys(self) -> Credentials:

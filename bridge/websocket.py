@@ -15,8 +15,10 @@ from hashlib import sha1
 from math import inf
 from typing import Any
 
+from . import subprotocols
 from .bounded import Bounds
 from .store import Store
+from .subprotocols import harmless
 from .transform import Error, Protocol, TransformError, Translator, encode_refusal
 from .transform.headers import Headers
 from .transform.json_text import Json, dumps, loads
@@ -45,26 +47,36 @@ type Message = bytes  # for the app
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 VERSION = "13"
-HANDSHAKE = frozenset({"connection", "upgrade"})
+HANDSHAKE = frozenset(
+    "connection upgrade sec-websocket-key sec-websocket-version sec-websocket-extensions".split()
+)
 
 
 def accept(asked: Mapping[str, str]) -> Headers:
     """The headers by which a connection is taken, without extensions; none where it is no WebSocket
-    that was asked for. Header names in lower case."""
+    that was asked for. Header names in lower case. Of an offer something has to be taken."""
     key = asked.get("sec-websocket-key", "").strip()
     if not key or asked.get("sec-websocket-version", "").strip() != VERSION:
         return []
     digest = b64encode(sha1(key.encode() + GUID).digest()).decode()
-    return [("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-accept", digest)]
-
-
-def upgrade(headers: Iterable[tuple[str, str]]) -> Headers:
-    """Of an app's request those that ask for a WebSocket."""
+    taken = [(subprotocols.HEADER, name) for name in harmless(asked.get(subprotocols.HEADER, ""))]
     return [
-        (name, value)
-        for name, value in headers
-        if name.lower() in HANDSHAKE or name.lower().startswith("sec-websocket-")
+        ("upgrade", "websocket"),
+        ("connection", "Upgrade"),
+        ("sec-websocket-accept", digest),
+        *taken[:1],
     ]
+
+
+def upgrade(headers: Iterable[tuple[str, str]], *, own: bool) -> Headers:
+    """Of an app's request those that ask for a WebSocket; `own`: and those that say who it is."""
+    made: Headers = []
+    for name, value in headers:
+        if name.lower() in HANDSHAKE or (own and name.lower() == subprotocols.HEADER):
+            made.append((name, value))
+        elif name.lower() == subprotocols.HEADER and (names := harmless(value)):
+            made.append((name, ", ".join(names)))
+    return made
 
 
 # --- calls and their answers

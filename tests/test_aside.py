@@ -351,6 +351,30 @@ def test_an_upstream_that_speaks_it_gets_the_websocket(name: str, host: str) -> 
 
 
 @pytest.mark.parametrize(
+    "key, told",
+    [
+        pytest.param("", "realtime, openai-insecure-api-key.sk-4711", id="as itself"),
+        pytest.param(", api_key: k", "realtime", id="with the key of the upstream"),
+    ],
+)
+def test_its_own_host_is_asked_once(key: str, told: str) -> None:
+    upstream = "protocol: openai_responses, url: 'https://api.test', profile: {websocket: true}"
+    text = f"upstreams: {{own: {{{upstream}{key}}}}}\nroutes: [{{upstreams: [own]}}]"
+    router = Router(parse(text, "c", {}))
+    found = side("GET", "/v1/responses", ())
+    assert found
+    headers = (*OFFER, ("Sec-WebSocket-Protocol", "realtime, openai-insecure-api-key.sk-4711"))
+    call = Call("openai_responses", "https", "api.test", 443, "/v1/responses", headers, b"")
+    choice = Desk(router, None, b"k", 5.0).choice(found, call, 0)
+    assert choice
+    sent = Desk(router, None, b"k", 5.0).answer(found, call, choice, 0)
+    assert isinstance(sent, Outgoing)
+    names = [name.lower() for name, _ in sent.headers]
+    assert len(set(names)) == len(names)
+    assert ("Sec-WebSocket-Protocol", told) in sent.headers
+
+
+@pytest.mark.parametrize(
     "name, sockets",
     [("other", "auto"), ("chat", "auto"), ("vendor", "refuse")],
 )

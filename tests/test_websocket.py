@@ -57,9 +57,38 @@ def test_a_connection_is_taken_as_the_rfc_has_it() -> None:
     assert accept({**asked, "sec-websocket-version": "8"}) == accept({}) == []
 
 
-def test_what_asks_for_one_is_passed_on() -> None:
-    headers = [("Upgrade", "websocket"), ("Sec-WebSocket-Key", "x"), ("authorization", "secret")]
-    assert upgrade(headers) == headers[:2]
+@pytest.mark.parametrize(
+    "offer, taken",
+    [
+        ("realtime, b", ["realtime"]),
+        ("openai-insecure-api-key.sk-4711, realtime", ["realtime"]),
+        ("openai-insecure-api-key.sk-4711", []),
+        ("", []),
+    ],
+)
+def test_of_what_an_app_offers_the_first_is_taken_that_is_no_secret(
+    offer: str, taken: list[str]
+) -> None:
+    asked = {"sec-websocket-key": "x", "sec-websocket-version": "13"}
+    found = accept({**asked, "sec-websocket-protocol": offer})
+    assert [value for name, value in found if name == "sec-websocket-protocol"] == taken
+
+
+OFFER = "openai-insecure-api-key.sk-4711, realtime"
+
+
+@pytest.mark.parametrize("own, told", [(False, ["realtime"]), (True, [OFFER])])
+def test_what_asks_for_one_is_passed_on(own: bool, told: list[str]) -> None:
+    headers = [
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Key", "x"),
+        ("Sec-WebSocket-Extensions", "permessage-deflate"),
+    ]
+    asked = [*headers, ("authorization", "secret"), ("Sec-WebSocket-Secret", "secret")]
+    found = upgrade([*asked, ("Sec-WebSocket-Protocol", OFFER)], own=own)
+    assert found[:3] == headers and [value for _, value in found[3:]] == told
+    only_a_key = [("Sec-WebSocket-Protocol", OFFER.partition(",")[0])]
+    assert bool(upgrade(only_a_key, own=own)) is own
 
 
 # --- calls

@@ -18,6 +18,7 @@ from ..endpoints import Side, side
 from ..exchange import Exchange
 from ..outgoing import Outgoing
 from ..steps import Done, Reply, Say
+from ..subprotocols import HEADER, as_headers
 from ..trace import IN_COMMENT, Kept, Trace
 from ..transform import Protocol, detect
 from ..transform.headers import Headers
@@ -118,6 +119,9 @@ def over_http(opening: http.Request, body: bytes) -> http.Request:
     request = opening.copy()
     request.method = "POST"
     kept = [(n, v) for n, v in opening.headers.items(multi=True) if not _is_of_sockets(n, v)]
+    given = {name.lower() for name, _ in kept}
+    told = as_headers(opening.headers.get(HEADER, ""))
+    kept += [(name, value) for name, value in told if name not in given]
     framing = [("content-type", "application/json"), ("content-length", str(len(body)))]
     request.headers = _headers([*kept, *framing, ("accept-encoding", "identity")])
     request.timestamp_start = time.time()

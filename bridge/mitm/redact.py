@@ -12,10 +12,12 @@ from mitmproxy import http
 from ..credentials import Credentials, repeats, without
 from ..mask import mask, signs
 from ..scrub import HIDDEN
+from ..subprotocols import HEADER, hidden
 from ..trace import IN_COMMENT
 from ..transform.headers import CREDENTIALS
 
 NAMES = frozenset(name.encode() for name in CREDENTIALS)
+OFFER = HEADER.encode()
 MASKED = "masked"  # in a record: its text says nothing any more
 OWN = "bridge: "  # begins reasons in our own words
 
@@ -83,8 +85,12 @@ def hide_credentials(
     `repeated`: those that an answer may have in it; what they let in to may have refused them.
     """
     headers = flow.request.headers
-    for name in {name.lower() for name, _ in headers.fields} & NAMES:
+    given = {name.lower() for name, _ in headers.fields}
+    for name in given & NAMES:
         headers[name] = HIDDEN
+    for message in (flow.request, flow.response if answer else None) if OFFER in given else ():
+        if message is not None and HEADER in message.headers:
+            message.headers[HEADER] = hidden(message.headers[HEADER])
     _hide(flow.request, credentials)
     if answer and flow.response:
         _hide(flow.response, repeated)

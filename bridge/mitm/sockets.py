@@ -54,7 +54,8 @@ class Sockets:
         if isinstance(answer, Reply):
             if answer.status == SWITCHING:
                 made = Socket(lambda: f"resp_{token_hex(24)}")
-                self._open[flow] = _Open(SERVED, served=(made, flow.request.copy()))
+                served = made, flow.request.copy()
+                self._open[flow] = _Open(SERVED, served=served, credentials={call.credentials})
             return
         handshake = answer if isinstance(answer, Handshake) else None
         sent = answer.sent if isinstance(answer, Handshake) else answer
@@ -66,7 +67,8 @@ class Sockets:
 
         way = upstream.name if upstream else call.host
         passed = PassedSocket(call, watch)
-        self._open[flow] = _Open(way, upstream is not None, handshake, passed)
+        known = {call.credentials}
+        self._open[flow] = _Open(way, upstream is not None, handshake, passed, credentials=known)
 
     def served(self, flow: http.HTTPFlow) -> tuple[Socket, http.Request] | None:
         """What is to answer on it, and the app's request for it."""

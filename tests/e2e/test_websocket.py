@@ -19,6 +19,9 @@ from tests.processes import Proxy, wait_until
 
 pytestmark = pytest.mark.more
 
+SECRET = "sk-very-secret-4711"
+OFFER = [f"openai-insecure-api-key.{SECRET}", "openai-project.proj_secret", "realtime"]
+
 Start = Callable[..., Proxy]
 REVERSE = ("--mode", "reverse:http://127.0.0.1:9")  # nothing listens there: routes decide
 PROTOCOLS = {
@@ -227,6 +230,26 @@ def test_it_goes_on_where_its_host_is_none_of_ours_any_more(
         assert "One." in json.dumps(sim.requests()[-1].body), "and knows what was said"
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_an_app_that_says_who_it_is_in_a_subprotocol_is_served(
+    sim: Simulator, start_proxy: Start, own: bool
+) -> None:
+    given = config(sim, "responses", "chat")
+    given["intercept"]["hosts"] = ["127.0.0.1", "api.openai.com"]
+    if own:
+        del given["upstreams"]["responses"]["api_key"]
+    proxy = start_proxy(given)
+    host = sim.base("responses").replace("http:", "ws:") if own else "ws://api.openai.com/v1"
+    with connect(f"{host}/responses", proxy=proxy.url, subprotocols=OFFER) as app:
+        assert app.subprotocol == "realtime", "or a browser would close it"
+        assert say(app, input="[[text:Well.]]")[-1]["type"] == "response.completed"
+    (sent,) = sim.requests()
+    headers = {name.lower(): value for name, value in sent.headers}
+    assert headers["authorization"] == (f"Bearer {SECRET}" if own else "Bearer k")
+    assert headers.get("openai-project") == ("proj_secret" if own else None)
+    assert proxy.flows() and SECRET.encode() not in proxy.saved.read_bytes()
+
+
 def test_lanes_are_answered_side_by_side(sim: Simulator, start_proxy: Start) -> None:
     proxy = start_proxy(config(sim, "messages"), *REVERSE)
     sim.fault("messages", {"kind": "stall", "after": 4}, count=1, match={"model": "slow"})
@@ -292,7 +315,8 @@ class Upstream:
     def __init__(self) -> None:
         self.messages: list[Any] = []
         self.headers: Any = None
-        self.server = serve(self._answer, "127.0.0.1", 0)
+        first = lambda _, offered: offered[0] if offered else None  # noqa: E731
+        self.server = serve(self._answer, "127.0.0.1", 0, select_subprotocol=first)
         self.url = f"http://127.0.0.1:{self.server.socket.getsockname()[1]}/v1"
         self._thread = threading.Thread(target=self.server.serve_forever)
         self._thread.start()
@@ -359,6 +383,37 @@ def test_on_its_own_way_it_passes_and_is_counted(speaking: Upstream, start_proxy
         assert json.loads(app.recv(timeout=10))["type"] == "response.created"
         assert speaking.messages == [json.loads(sent)]
         assert wait_until(lambda: totals(proxy)["calls"] == 1 or None, "the call to be counted")
+
+
+@pytest.mark.parametrize(
+    "own, routed",
+    [
+        pytest.param(False, True, id="another host"),
+        pytest.param(True, True, id="its own host, by a route"),
+        pytest.param(True, False, id="its own host"),
+    ],
+)
+def test_a_key_in_a_subprotocol_is_for_its_own_host_alone_and_not_saved(
+    speaking: Upstream, start_proxy: Start, own: bool, routed: bool
+) -> None:
+    upstream = {
+        "protocol": "openai_responses",
+        "url": speaking.url,
+        "profile": {"websocket": True},
+        **({} if own else {"api_key": "its-own"}),
+    }
+    given = {"intercept": {"hosts": ["127.0.0.1", "api.openai.com"]}, "upstreams": {"up": upstream}}
+    given["routes"] = [{"upstreams": ["up"]}] if routed else []
+    proxy = start_proxy({**given, "failover": {"health_check": {"interval": 0}}})
+    host = speaking.url.replace("http:", "ws:") if own else "ws://api.openai.com/v1"
+    with connect(f"{host}/responses", proxy=proxy.url, subprotocols=OFFER) as app:
+        assert app.subprotocol == (OFFER[0] if own else "realtime"), "as the host wants it"
+        app.send(json.dumps({"type": "response.create", "model": "m", "input": "hi"}))
+        assert json.loads(app.recv(timeout=10))["type"] == "response.created"
+    (told,) = speaking.headers.get_all("sec-websocket-protocol")
+    assert [name.strip() for name in told.split(",")] == (OFFER if own else ["realtime"])
+    assert proxy.flows() and SECRET.encode() not in proxy.saved.read_bytes()
+    assert b"proj_secret" not in proxy.saved.read_bytes()
 
 
 def test_calls_that_are_sent_at_once_are_all_counted(

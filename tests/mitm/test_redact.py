@@ -31,6 +31,17 @@ def test_a_call_and_its_record() -> None:
     assert record["bodies"]["client_request"] == BODY, "what others hold of it stays"
 
 
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_key_in_the_subprotocol_of_a_websocket(answer: bool) -> None:
+    made = flow()
+    for message in (made.request, made.response):
+        message.headers["Sec-WebSocket-Protocol"] = "realtime, openai-insecure-api-key.sk-4711"
+    hide_credentials(made, (), answer=answer)
+    shown = "realtime, openai-insecure-api-key.***"
+    assert made.request.headers["sec-websocket-protocol"] == shown
+    assert (made.response.headers["sec-websocket-protocol"] == shown) is answer
+
+
 def test_what_earlier_attempts_were_sent() -> None:
     tried = {"upstream": "a", "outcome": "timeout", "bodies": {"upstream_request": BODY}}
     made = flow(bridge={"bodies": {}, "attempts": [tried]})

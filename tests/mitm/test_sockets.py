@@ -1,6 +1,7 @@
 """Which WebSockets are whose, and what is left of them; with real ones: tests/e2e."""
 
 import json
+from dataclasses import replace
 from gc import collect
 from typing import Any
 
@@ -86,6 +87,17 @@ def test_credentials_for_others_are_hidden_in_the_end() -> None:
     known.ended(one)
     assert b"very-secret" not in message.content
     assert said.content.startswith(b"no JSON") and one.comment == "WebSocket: served by the bridge"
+
+
+@pytest.mark.parametrize("answer", [SERVED, PASSED, None])
+def test_a_key_that_is_told_in_a_subprotocol_is_hidden_too(answer: Any) -> None:
+    known, one = sockets(), flow()
+    offer = (("sec-websocket-protocol", "openai-insecure-api-key.sk-very-secret"),)
+    known.asked(one, replace(CALL, headers=offer), answer)
+    said = says(one, b'{"error": "sk-very-secret is no key"}', app=False)
+    known.message(one)
+    known.ended(one)
+    assert said.content == b'{"error": "*** is no key"}'
 
 
 def test_others_are_left_alone() -> None:

@@ -160,6 +160,17 @@ def test_a_call_is_a_request_like_those_over_http() -> None:
     assert not {"upgrade", "connection", "sec-websocket-key"} & set(request.headers)
 
 
+@pytest.mark.parametrize("given", [[], [("authorization", "Bearer own")]])
+def test_an_app_may_say_in_a_subprotocol_who_it_is(given: Any) -> None:
+    offer = ("Sec-WebSocket-Protocol", "realtime, openai-insecure-api-key.k, openai-project.p")
+    opening = http.Request.make("GET", "http://up.test/v1/responses")
+    opening.headers = http.Headers([(n.encode(), v.encode()) for n, v in (offer, *given)])
+    headers = flows.over_http(opening, b"{}").headers
+    assert headers.get_all("authorization") == ["Bearer own" if given else "Bearer k"]
+    assert headers["openai-project"] == "p" and "sec-websocket-protocol" not in headers
+    assert headers["accept-encoding"] == "identity", "as a stream it is read as it comes"
+
+
 def answered(app: App) -> list[Any]:
     """What the app hears of a call that an upstream answers."""
     app.says_to_it(TextMessage(CREATE))
