@@ -36,7 +36,7 @@ def test_a_key_in_the_subprotocol_of_a_websocket(answer: bool) -> None:
     made = flow()
     for message in (made.request, made.response):
         message.headers["Sec-WebSocket-Protocol"] = "realtime, openai-insecure-api-key.sk-4711"
-    hide_credentials(made, (), answer=answer)
+    hide_credentials(made, (), (), answer=answer)
     shown = "realtime, openai-insecure-api-key.***"
     assert made.request.headers["sec-websocket-protocol"] == shown
     assert (made.response.headers["sec-websocket-protocol"] == shown) is answer
