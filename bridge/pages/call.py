@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..transform import PROTOCOLS, Protocol
+from ..transform.cut_json import without_mark
 from ..transform.json_text import Json
-from ..transform.reading import read_answer, read_request
+from ..transform.reading import Read, read_answer, read_request, written_in
 from ..views import events, transcript, wire
 
 # What of a record is shown as it is.
@@ -68,8 +69,16 @@ def _transcript(record: Mapping[str, Any], bodies: Mapping[str, str]) -> Json:
     faults: list[str] = []
     request = transcript.of_request(read_request(protocol, asked.encode(), faults), faults)
     told = bodies.get("client_response") or bodies.get("upstream_response") or ""
-    answer = transcript.of_answer(read_answer(protocol, told.encode(), _status(record)))
+    answer = transcript.of_answer(_answer(record, protocol, told.encode()))
     return {"request": request.as_dict(), "answer": answer.as_dict() if told else None}
+
+
+def _answer(record: Mapping[str, Any], protocol: Protocol, told: bytes) -> Read:
+    """While the call is under way, it is no fault that the end is missing."""
+    read = read_answer(written_in(told) or protocol, told, _status(record))
+    if not record.get("under_way") or not read.cut or without_mark(told)[1]:
+        return read
+    return read._replace(error=None, faults=())
 
 
 def _tries(record: Mapping[str, Any], bodies: Mapping[str, str]) -> Json:

@@ -48,7 +48,8 @@ class Row:
 def rows(record: Mapping[str, Any]) -> list[Row]:
     upstream, client, moments = _sides(record)
     steps = list(_steps(upstream, client, moments))
-    return [*_rows(steps, _started(record)), *_endings(upstream, client)]
+    under_way = bool(record.get("under_way"))
+    return [*_rows(steps, _started(record)), *_endings(upstream, client, under_way)]
 
 
 # --- what there is
@@ -183,20 +184,20 @@ def _stall(steps: Iterable[_Step]) -> float:
     return min(LONG, max(MOMENT, UNUSUAL * median(known))) if known else LONG
 
 
-def _endings(upstream: Stream, client: Stream) -> Iterator[Row]:
+def _endings(upstream: Stream, client: Stream, under_way: bool) -> Iterator[Row]:
     """What should stand at the end and does not."""
-    came, gone = _missing(upstream), _missing(client)
+    came, gone = _missing(upstream, under_way), _missing(client, under_way)
     out = (gone,) if gone and client is not upstream else ()
     if came or out:
         cut = upstream.more or client.more
         yield Row(None, None, came, out, "cut" if cut else "missing")
 
 
-def _missing(stream: Stream) -> Told | None:
+def _missing(stream: Stream, under_way: bool) -> Told | None:
     if stream.more:
         return Told("(cut)", f"{stream.more:,} bytes more that are not shown")
     over = not stream.ending or any(event.last for event in stream.events)
-    return None if over else Told(f"(no {stream.ending})", "it ends here")
+    return None if over or under_way else Told(f"(no {stream.ending})", "it ends here")
 
 
 # --- text

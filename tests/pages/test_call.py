@@ -20,6 +20,26 @@ ANSWER = json.dumps(
     }
 )
 
+BEGUN = {
+    "anthropic_messages": "".join(
+        f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
+        for event in (
+            {"type": "message_start", "message": {**json.loads(ANSWER), "content": []}},
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": "text", "text": ""},
+            },
+            {
+                "type": "content_block_delta",
+                "index": 0,
+                "delta": {"type": "text_delta", "text": "ye"},
+            },
+        )
+    ),
+    "openai_chat": 'data: {"choices":[{"index":0,"delta":{"content":"ye"}}]}\n\n',
+}
+
 
 def page(**fields: Any) -> Any:
     made = call_page("one", record(**fields))
@@ -43,6 +63,39 @@ def test_an_error_is_read_as_one() -> None:
     bodies = {"client_request": asking("hi"), "client_response": told}
     made = call_page("one", record(attempt("up", "error", 429), bodies=bodies))
     assert "slow" in made["transcript"]["answer"]["error"]
+
+
+def test_of_an_answer_under_way_it_is_no_error_that_it_has_no_end() -> None:
+    answer = underway(client_response=BEGUN["anthropic_messages"])
+    assert texts(answer) == ["ye"]
+    assert (answer["error"], answer["stop"], answer["faults"]) == ("", "", [])
+
+
+def test_nor_of_a_whole_one() -> None:
+    answer = underway(client_response=ANSWER[: ANSWER.index("stop_reason")])
+    assert texts(answer) == ["yes"] and not answer["error"] and not answer["faults"]
+
+
+def test_an_error_is_one_while_the_call_is_under_way() -> None:
+    failed = 'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"no"}}\n\n'
+    answer = underway(client_response=BEGUN["anthropic_messages"] + failed)
+    assert "no" in answer["error"]
+
+
+def test_what_the_app_has_not_got_yet_is_read_as_the_upstream_says_it() -> None:
+    answer = underway(upstream_response=BEGUN["openai_chat"])
+    assert texts(answer) == ["ye"] and not answer["error"]
+
+
+def underway(**bodies: str) -> Any:
+    """The answer of a call that is not over, from a Chat server to an app that speaks Messages."""
+    given = {"client_request": asking("hi"), **bodies}
+    made = call_page("one", record(attempt("up", "pending"), bodies=given, under_way=True))
+    return made["transcript"]["answer"]
+
+
+def texts(answer: Any) -> list[str]:
+    return [block["text"] for turn in answer["turns"] for block in turn["blocks"]]
 
 
 def test_an_answer_that_went_through_unchanged_is_the_upstream_s() -> None:

@@ -291,6 +291,15 @@ def test_an_end_that_is_missing_is_the_last_row(upstream: str, client: str, last
     assert last.as_dict()["mark"] == last.mark
 
 
+def test_of_a_call_under_way_no_end_is_missing() -> None:
+    begun = messages("a").replace("message_stop", "ping")
+    found = rows(record(chat("a", end=""), begun, under_way=True))
+    assert marks(found) == ["first"]
+    assert "missing" not in text(record(chat("a", end=""), begun, under_way=True))
+    kept = rows(record(chat("a", end="\n[9 bytes more]"), begun, under_way=True))
+    assert marks(kept) == ["first", "cut"], "what was not kept is told at any time"
+
+
 def test_a_whole_answer_to_who_wants_a_stream() -> None:
     answer = json.dumps({"choices": [{"message": {"content": "a"}}]})
     found = rows(record(answer, messages("a"), [[2.0, len(answer), len(messages("a"))]]))

@@ -76,6 +76,7 @@ function notes(list) {
   return list.length ? [h("h3", {}, "What translation changed"), list.map(note)] : null;
 }
 
+const coming = (told) => (told.under_way ? h("p", { class: "dim" }, "Still coming.") : null);
 const gone = () => h("p", { class: "panel empty" }, "The bodies of this call are not kept any more.");
 
 // --- what was said
@@ -89,6 +90,7 @@ function transcript(told) {
       h("dl", {}, settings.map(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))])),
       request.tools.map((tool) => h("p", { class: "small" }, tool))),
     request.turns.map(turn), answer ? [h("h3", {}, "The answer"), answer.turns.map(turn), answer.error ? h("p", { class: "pill bad" }, answer.error) : null, answer.stop ? h("p", { class: "dim" }, `stopped: ${answer.stop}`) : null] : null,
+    coming(told),
     [...request.faults, ...(answer?.faults ?? [])].map((fault) => h("p", { class: "small dim" }, `not readable: ${fault}`)));
 }
 
@@ -216,12 +218,12 @@ function happened(each) {
 
 function events(told) {
   if (!told.kept) return gone();
-  if (!told.events.length) return h("p", { class: "panel empty" }, "No stream.");
+  if (!told.events.length) return h("p", { class: "panel empty" }, told.under_way ? "Nothing came yet." : "No stream.");
   const rows = folded(told.events);
   const shown = h("div", {}, eventTable(rows));
   const all = rows.length === told.events.length ? null
     : h("button", { type: "button", onclick: (event) => { shown.replaceChildren(eventTable(told.events)); event.target.remove(); } }, `show all ${count(told.events.length)}`);
-  return panel("Events", all, shown);
+  return panel("Events", all, shown, coming(told));
 }
 
 const FIRST = 300, LAST = 100; // of a long stream, besides all that stands out
