@@ -41,6 +41,7 @@ CONFIG: dict[str, Any] = {
     "failover": {"health_check": {"interval": "1h"}, "cooldown": "10m"},
     "prices": {"*": {"input": 3, "output": 15, "cache_read": 0.3}},
 }
+TABS = ("transcript", "attempts", "timeline", "wire", "events")
 TOOL = {"name": "read_file", "input_schema": {"type": "object"}}
 
 
@@ -184,7 +185,11 @@ def test_a_call_is_seen_while_it_is_under_way(page: Page, sim: Simulator, proxy:
             next(pieces)
             page.wait_for("Under way")
             on_call(page, "slow-one")
-            page.wait_for("One")
+            told = page.wait_for("Still coming")
+            assert "One" in told and "ended early" not in told and "not readable" not in told
+            page.click(".tabs button", "Events")
+            told = page.wait_for("to the app")
+            assert "Still coming" in told and "it ends here" not in told
             page.click(".tabs button", "Attempts")
             page.wait_for("pending")
     page.wait_for("cancelled")
@@ -316,6 +321,48 @@ def test_a_fault_that_was_asked_for_and_what_a_shadow_would_get(
     page.click(".tabs button", "Both wires")
     told = page.wait_for("own (anthropic_messages)")
     assert told.count("shadow") > 1 and "messages[0].name" in told
+
+
+def test_nothing_is_too_wide_whatever_traffic_holds(
+    page: Page, sim: Simulator, proxy: Proxy
+) -> None:
+    word, name = "w" * 2_000, "x_" + "unknown" * 20
+    result = json.dumps({f"key{n}": n for n in range(300)}, separators=(",", ":"))
+    asked = {"type": "tool_use", "id": "t", "name": "read_file", "input": {"path": "a"}}
+    given = {"type": "tool_result", "tool_use_id": "t", "content": result}
+    turns = [
+        {"role": "user", "content": word},
+        {"role": "assistant", "content": [asked]},
+        {"role": "user", "content": [given, {"type": "text", "text": "[[text:Wide.]]"}]},
+    ]
+    body = {"model": "wide-one", "max_tokens": 9, "tools": [TOOL], "messages": turns, name: word}
+    mistake = {"kind": "status", "status": 400, "body": {"error": {"message": word}}}
+    for upstream in ("chat", "own"):
+        sim.fault(upstream, mistake, count=1, match={"model": "wide-*"})
+    with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+        for status in (400, 200):
+            assert client.post("/v1/messages", json=body).status_code == status
+    first, second = page.run("fetch('api/calls').then((answer) => answer.json())")[:2]
+    shown = [
+        ("", "Last calls"),
+        ("calls", "first content"),
+        ("conversations", "tokens in"),
+        (f"conversation/{first['conversation']}", "fills the context"),
+        *((f"call/{each['id']}/{tab}", tab) for each in (first, second) for tab in TABS),
+    ]
+    for path, words in shown:
+        page.run(f"location.hash = '#/{path}'")
+        if words in TABS:
+            there = f"document.querySelector('#tab[aria-labelledby=tab-{words}]') !== null"
+            wait_until(lambda there=there: page.run(there) or None, path)
+        else:
+            page.wait_for(words)
+        page.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        for width in (1280, 390):
+            page.look(width)
+            widest = page.run("document.documentElement.scrollWidth")
+            assert widest <= width, f"{path} at {width}: {widest}"
+            picture(page, f"wide-{words}-{width}")
 
 
 def test_a_page_that_is_not_there(page: Page) -> None:

@@ -36,7 +36,7 @@ export async function conversations() {
   const list = await get("api/conversations?limit=200");
   if (!list.length) return panel("Conversations", h("p", { class: "empty" }, "No conversation yet."));
   return panel("Conversations", table(
-    ["conversation", "app", number("calls"), number("tokens in"), number("cached"), number("out"), number("cost"), "last"],
+    [{ text: "conversation", class: "title" }, "app", number("calls"), number("tokens in"), number("cached"), number("out"), number("cost"), "last"],
     list.map((each) => ({ cells: [
       h("a", { href: `#/conversation/${encodeURIComponent(each.key)}` }, each.title || each.key),
       protocol(each.client), count(each.calls), count(each.tokens.input), percent(each.tokens.cached, each.tokens.input),
