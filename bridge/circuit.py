@@ -176,9 +176,10 @@ class Circuit:
         return self._close()
 
     def reset(self) -> list[Transition]:
-        """Forget everything but the last error."""
+        """Forget everything."""
         self.answered()
         self.opened_at, self.doubled = -inf, 0
+        self.failed_at, self.last_error = -inf, ""
         return self._close()
 
     # --- inside

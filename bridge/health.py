@@ -219,7 +219,7 @@ class Health:
         return self.probe_at(now) <= now
 
     def reset(self) -> list[Transition]:
-        """Forget all cooldowns and counts."""
+        """Forget all cooldowns, counts and errors."""
         return [change for circuit in self._circuits() for change in circuit.reset()]
 
     # --- what there is to see

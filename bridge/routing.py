@@ -88,6 +88,7 @@ class Router:
             for name, upstream in self.upstreams.items()
         }
         self._failover = config.failover
+        self._routed = {upstream.name for route in self.routes for upstream in route.upstreams}
         # Those whose health can move a route.
         self._matter = {u.name for r in self.routes if len(r.upstreams) > 1 for u in r.upstreams}
         self._preference = Preference()
@@ -246,11 +247,13 @@ class Router:
 
     def use(self, name: str | None, now: float) -> list[Change]:
         """Put this upstream first wherever a route has it; None: leave it to health again."""
-        self._override = None if name is None else self._named(name)
+        if name is not None and self._named(name) not in self._routed:
+            raise ValueError(f'no route has "{name}"')
+        self._override = name
         return list[Change](self._moves(now))
 
     def reset(self, name: str | None, now: float) -> list[Change]:
-        """Forget the cooldowns and counts of this upstream; None: of all."""
+        """Forget the cooldowns, counts and errors of this upstream; None: of all."""
         names = self._health if name is None else [self._named(name)]
         changes = [change for known in names for change in self._health[known].reset()]
         return self._changes(changes, now)
@@ -266,7 +269,7 @@ class Router:
             if upstream == old.upstreams.get(name):
                 self._health[name] = old._health[name].under(self._failover)
         self._preference = old._preference
-        self._override = old._override if old._override in self.upstreams else None
+        self._override = old._override if old._override in self._routed else None
         self._moves(now)
 
     # --- what there is to see

@@ -423,6 +423,14 @@ def test_the_last_error_is_remembered_also_where_it_changes_nothing(
     assert (a.last_error, a.failed_at) == (error, 5)
 
 
+def test_a_reset_forgets_the_last_error_too() -> None:
+    a = circuit(PROBED)
+    for event in (limited(), refused(), broken(), probe_failed):
+        event(a, 5)
+        a.reset()
+        assert a == circuit(PROBED)
+
+
 def test_status_is_plain_data() -> None:
     a = circuit(BY_REQUEST)
     a.failed("limited", 0, None)

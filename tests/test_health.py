@@ -602,6 +602,7 @@ def test_a_reset_forgets_everything_that_holds_it_back() -> None:
     assert told == {"a#1", "a#2", "a for 'x'", "a for 'count_tokens'"}
     status = a.status(0)
     assert (status["state"], status["connection_errors"], status["models"]) == ("healthy", 0, [])
+    assert status["last_error"] == "" and {key["last_error"] for key in status["keys"]} == {""}
     assert a.usable_at(0, Use(model="x", operation="count_tokens")) == -inf
 
 

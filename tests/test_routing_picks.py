@@ -275,9 +275,20 @@ def test_trap_16_an_upstream_that_a_person_chose_comes_first_and_the_others_stay
 
 
 def test_trap_16_it_is_chosen_where_it_occurs() -> None:
-    router = routed("a c")
-    assert router.use("b", 0) == []
+    routes = "routes: [{upstreams: [a, c], match: {model: x}}, {upstreams: [a, b]}]"
+    router = Router(parse(f"{UPSTREAMS}\n{routes}", "config.yaml", {}))
+    assert router.use("b", 0) == [Moved("routes[1]", "a", "b")]
     assert (pick(router), router.status(0)["routes"][0]["override"]) == ("a", None)
+
+
+def test_one_that_no_route_has_cannot_be_chosen() -> None:
+    """A shadow, say: nothing would come of it."""
+    router = routed("a c", "shadow: b")
+    router.use("c", 0)
+    with pytest.raises(ValueError, match='^no route has "b"$'):
+        router.use("b", 1)
+    assert pick(router) == "c", "what was said before holds"
+    assert router.reset("b", 1) == []
 
 
 def test_a_chosen_pool_uses_its_keys() -> None:
@@ -343,10 +354,19 @@ def test_trap_16_a_reload_keeps_keys_counts_conversations_and_what_a_person_said
     assert pick(newest) == "b"
 
 
-def test_a_reload_without_the_upstream_that_a_person_chose() -> None:
+@pytest.mark.parametrize(
+    "new",
+    [
+        pytest.param(
+            Router(parse("upstreams: {a: {protocol: openai_chat, url: http://a.test}}", "c", {})),
+            id="it is gone",
+        ),
+        pytest.param(routed("a c"), id="no route has it any more"),
+    ],
+)
+def test_a_reload_without_the_upstream_that_a_person_chose(new: Router) -> None:
     old = routed("a b")
     old.use("b", 0)
-    new = Router(parse("upstreams: {a: {protocol: openai_chat, url: http://a.test}}", "c", {}))
     new.carry_over(old, 1)
     back = routed("a b")
     back.carry_over(new, 2)

@@ -24,12 +24,13 @@ class Commands:
     @command.command("bridge.use")
     def use(self, upstream: str) -> str:
         """Send calls to this upstream first, whatever its health; "auto": by health again."""
-        return self._changed(self._in_force().use, None if upstream == AUTO else upstream)
+        name = None if upstream == AUTO else upstream
+        return self._changed(self._in_force().use, name, "nothing changed")
 
     @command.command("bridge.reset")
     def reset(self, upstream: str = "") -> str:
-        """Forget the cooldowns, counts and refused fields of an upstream, or of all."""
-        return self._changed(self._in_force().reset, upstream or None)
+        """Forget the cooldowns, counts, errors and refused fields of an upstream, or of all."""
+        return self._changed(self._in_force().reset, upstream or None, "forgotten")
 
     @command.command("bridge.check")
     def check(self) -> str:
@@ -43,12 +44,15 @@ class Commands:
             raise exceptions.CommandError("the bridge has no configuration")
         return runtime
 
-    def _changed(self, change: Callable[[str | None], Sequence[Any]], upstream: str | None) -> str:
+    def _changed(
+        self, change: Callable[[str | None], Sequence[Any]], upstream: str | None, otherwise: str
+    ) -> str:
+        """What changed; `otherwise` where that is nothing."""
         try:
             changes = change(upstream)
         except ValueError as error:
-            raise exceptions.CommandError(f"bridge: {error}; or {AUTO}") from None
-        return "\n".join(map(str, changes)) or "nothing changed"
+            raise exceptions.CommandError(f"bridge: {error}") from None
+        return "\n".join(map(str, changes)) or otherwise
 
 
 def told(status: dict[str, Any]) -> list[str]:

@@ -304,7 +304,7 @@ class Runtime:
         return {**self.router.status(clock()), "intercept": intercept}
 
     def use(self, upstream: str | None) -> list[Change]:
-        """ValueError for an upstream that is none; None: by health again."""
+        """ValueError for an upstream that no route has; None: by health again."""
         return self._told(self.router.use(upstream, clock()))
 
     def reset(self, upstream: str | None) -> list[Change]:
@@ -314,6 +314,7 @@ class Runtime:
         """
         changes = self.router.reset(upstream, clock())
         self._repairs.forget(upstream)
+        self.news.tell()  # of more than what changed
         return self._told(changes)
 
     def check(self) -> list[str]:
@@ -368,6 +369,7 @@ class Runtime:
     async def _check(self, upstream: Upstream) -> None:
         result = await probe(upstream, self.config.failover.health_check)
         self._told(self.router.checked(upstream, result, clock()))
+        self.news.tell()  # of what it said, and when the next one is
 
     def _tell_warnings(self) -> None:
         for warning in self.config.warnings:

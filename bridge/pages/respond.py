@@ -60,7 +60,7 @@ class Page:
 
 
 class Source(Interface):
-    """What the pages show, and what they can do to it. ValueError: there is no such upstream."""
+    """What the pages show, and what they can do to it. ValueError: not with this upstream."""
 
     history: History
 

@@ -72,7 +72,16 @@ def test_reset_forgets(runtime: Runtime, commands: Commands) -> None:
     limited = Target(runtime.config.upstreams["a"])
     runtime.record(limited, Answered(429), clock(), started=clock(), model="m")
     assert commands.reset("a").splitlines()[-1] == "main: b -> a"
-    assert commands.reset() == "nothing changed"
+    assert "last error" not in commands.status()
+
+
+def test_also_what_had_changed_nothing(runtime: Runtime, commands: Commands) -> None:
+    broken = Target(runtime.config.upstreams["a"])
+    runtime.record(broken, Answered(500), clock(), started=clock(), model="m")
+    assert "last error: 500" in commands.status()
+    version = runtime.news.version
+    assert commands.reset("a") == "forgotten"
+    assert "last error" not in commands.status() and runtime.news.version > version
 
 
 @pytest.mark.parametrize("name", ["use", "reset"])
@@ -83,6 +92,13 @@ def test_an_upstream_that_is_none_is_named_with_those_there_are(
         getattr(commands, name)("c")
 
 
+def test_what_no_route_has_cannot_be_used(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(CONFIG.replace("[a, b]", "[a]"))
+    with pytest.raises(exceptions.CommandError, match='no route has "b"'):
+        Commands(lambda: Runtime(file, b"k")).use("b")
+
+
 def test_without_a_configuration_it_says_so() -> None:
     with pytest.raises(exceptions.CommandError, match="no configuration"):
         Commands(lambda: None).status()
@@ -91,7 +107,9 @@ def test_without_a_configuration_it_says_so() -> None:
 def test_check_probes_all(runtime: Runtime, commands: Commands) -> None:
     async def story() -> None:
         assert commands.check() == "checking a, b"
+        version = runtime.news.version
         await asyncio.gather(*runtime._timers._probes.values())
+        assert runtime.news.version >= version + 2, "pages show what came of each"
         assert commands.status().count("last check: ") == 2
 
     asyncio.run(asyncio.wait_for(story(), 20))
