@@ -56,6 +56,7 @@ def proxy(sim: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     upstreams = {
         "chat": {"protocol": "openai_chat", "url": sim.base("chat"), "api_key": "k"},
         "own": {"protocol": "anthropic_messages", "url": sim.base("own"), "api_key": "k"},
+        "unused": {"protocol": "openai_chat", "url": sim.base("unused"), "api_key": "k"},
     }
     folder = tmp_path_factory.mktemp("web")
     options = (
@@ -154,19 +155,37 @@ def test_the_dashboard_tells_how_things_are(page: Page) -> None:
     assert colours[0] != colours[1]
 
 
-def test_a_cooldown_is_counted_down_and_ended_by_hand(page: Page) -> None:
+def test_a_cooldown_is_counted_down_and_ended_by_hand(page: Page, proxy: Proxy) -> None:
     left = "document.querySelector('[data-left]:not([data-left=\"0\"])')?.textContent"
     before = page.run(left)
     wait_until(lambda: page.run(left) != before or None, "the time that is left to go on")
     page.click("button[aria-label='reset chat']")
     wait_until(lambda: "cooling" not in page.text or None, "chat to be healthy again")
+    assert "429 too many requests" not in page.text, "its last error is forgotten"
+    did = "document.getElementById('did').textContent"
+    assert "chat is healthy again" in page.run(did)
     page.click("button[aria-label='use own']")
     page.wait_for("chosen by hand")
+    assert page.run("document.querySelector(\"[aria-label='use unused']\")") is None
+    wait_until(lambda: "agents: chat -> own" in page.run(did) or None, "what it did")
+    one_more_call(page, proxy)
+    assert "agents: chat -> own" in page.run(did), "it is there until the next thing is done"
     page.click("button", "by health again")
     wait_until(lambda: "chosen by hand" not in page.text or None, "the choice to be undone")
 
 
+def test_a_wait_that_is_over_is_not_blank(page: Page) -> None:
+    shown = "ahead(0.1, '', 'any moment')"
+    page.run(f"import('/bridge/dom.js').then(({{ ahead }}) => document.body.append({shown}))")
+    page.wait_for("any moment")
+    page.run("document.querySelector('body > span').remove()")
+
+
 def test_what_happens_is_shown_without_a_reload(page: Page, proxy: Proxy) -> None:
+    one_more_call(page, proxy)
+
+
+def one_more_call(page: Page, proxy: Proxy) -> None:
     calls = "Number(document.querySelector('.tile b').textContent)"
     before = page.run(calls)
     with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
@@ -387,7 +406,7 @@ def test_a_password_is_wanted(web: str) -> None:
         state = client.get("/bridge/api/state", headers=allowed)
         assert state.status_code == 200 and state.json()["upstreams"]
         done = client.post("/bridge/api/check", headers={**allowed, **guard}, content=b"{}")
-        assert done.json() == {"done": ["chat", "own"]}
+        assert done.json() == {"done": ["chat", "own", "unused"]}
         assert client.post("/bridge/api/check", headers=allowed, content=b"{}").status_code == 403
 
 

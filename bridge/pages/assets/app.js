@@ -1,6 +1,6 @@
 // Which page is shown, and what is asked for it. The address behind # says which; pages that change
 // by themselves are made anew when the bridge says that something has.
-import { h } from "./dom.js";
+import { clock, h } from "./dom.js";
 import { dashboard } from "./dashboard.js";
 import { calls, conversation, conversations } from "./conversations.js";
 import { call } from "./call.js";
@@ -8,6 +8,7 @@ import { doctor } from "./doctor.js";
 
 const main = document.getElementById("main");
 const live = document.getElementById("live");
+const did = document.getElementById("did");
 
 export async function get(path) {
   const answer = await fetch(path, { headers: { accept: "application/json" } });
@@ -17,6 +18,13 @@ export async function get(path) {
   return told;
 }
 
+// What a button did: what changed, else what it did all the same.
+const DID = {
+  "api/use": (changes) => changes || "nothing changed",
+  "api/reset": (changes) => changes || "forgotten",
+  "api/check": (names) => `checking ${names}`,
+};
+
 export async function act(path, upstream = null) {
   const answer = await fetch(path, {
     method: "POST",
@@ -24,7 +32,7 @@ export async function act(path, upstream = null) {
     body: JSON.stringify({ upstream }),
   });
   const told = await answer.json();
-  live.textContent = answer.ok ? told.done.join(", ") || "nothing changed" : told.error;
+  did.textContent = `${clock(Date.now() / 1000)} ${answer.ok ? DID[path](told.done.join(", ")) : told.error}`;
   await show();
 }
 
@@ -64,6 +72,7 @@ async function show() {
     else link.removeAttribute("aria-current");
   }
   if (shown !== path) {
+    did.textContent = "";
     (document.getElementById(next.focus) ?? main).focus({ preventScroll: true });
     if (whole(shown) !== whole(path)) scrollTo(0, 0);
   }

@@ -42,16 +42,17 @@ const STATES = { healthy: "good", trial: "warn", cooling: "bad" };
 function card(upstream, state) {
   const tone = STATES[upstream.state] ?? (upstream.healthy ? "good" : "bad");
   return h("article", { class: `card ${tone}`, "aria-label": upstream.name },
-    h("h3", {}, upstream.name, h("span", { class: `pill ${tone}` }, upstream.state), upstream.cooldown_left ? ahead(upstream.cooldown_left, " left") : null),
+    h("h3", {}, upstream.name, h("span", { class: `pill ${tone}` }, upstream.state), upstream.cooldown_left ? ahead(upstream.cooldown_left, " left", "") : null),
     h("p", { class: "dim small" }, `${protocol(upstream.protocol)} · ${upstream.url}`),
     upstream.in_flight ? h("p", {}, `${upstream.in_flight} under way`) : null,
     upstream.last_error ? h("p", { class: "small" }, `last error: ${upstream.last_error}`) : null,
     upstream.last_check ? h("p", { class: "small dim" }, `last check: ${upstream.last_check}`) : null,
-    upstream.next_probe === null ? null : h("p", { class: "small dim" }, "next check in", upstream.next_probe ? ahead(upstream.next_probe, "") : " a moment"),
+    upstream.next_probe === null ? null : h("p", { class: "small dim" }, "next check in", ahead(upstream.next_probe, "", " a moment")),
     upstream.last_success_age === null ? null : h("p", { class: "small dim" }, "last answer ", ago(upstream.last_success_age)),
     upstream.keys.length > 1 ? h("p", { class: "small" }, upstream.keys.map((key, n) => `key ${n + 1} ${key.state} `)) : null,
     h("div", { class: "buttons" },
-      h("button", { type: "button", onclick: () => act("api/use", upstream.name), "aria-label": `use ${upstream.name}` }, "use"),
+      state.routes.some((route) => route.upstreams.includes(upstream.name))
+        ? h("button", { type: "button", onclick: () => act("api/use", upstream.name), "aria-label": `use ${upstream.name}` }, "use") : null,
       h("button", { type: "button", onclick: () => act("api/reset", upstream.name), "aria-label": `reset ${upstream.name}` }, "reset"),
       state.routes.some((route) => route.active === upstream.name) ? h("span", { class: "pill good" }, "in use") : null));
 }

@@ -56,8 +56,8 @@ export function ticking(value, words, attributes = {}) {
 }
 
 export const ago = (age) => ticking(age, (value, since) => `${seconds(Math.round(value + since))} ago`);
-export const ahead = (left, behind) =>
-  ticking(left, (value, since) => (value > since ? ` ${seconds(Math.ceil(value - since))}${behind}` : ""), { "data-left": left });
+export const ahead = (left, behind, over) =>
+  ticking(left, (value, since) => (value > since ? ` ${seconds(Math.ceil(value - since))}${behind}` : over), { "data-left": left });
 
 export const money = (value) =>
   value === null || value === undefined ? "–" : value >= 0.01 || value === 0 ? `$${value.toFixed(2)}` : `$${value.toFixed(5)}`;
