@@ -16,7 +16,7 @@ from typing import Any
 from .conversation import WINDOW, Asked, Reader, Study, title
 from .prices import Prices
 from .series import Series
-from .summary import Summary, summary
+from .summary import KINDS, Summary, summary
 from .tally import Tally
 
 MAX_CALLS, MAX_BYTES = 5_000, 64 * 1024**2
@@ -147,13 +147,17 @@ class History:
             return None
         return call.summary.as_record() if call.record is None else dict(call.record)
 
-    def calls(self, limit: int, conversation: str | None = None) -> list[dict[str, Any]]:
-        """The last ones first, without their bodies."""
+    def calls(
+        self, limit: int, conversation: str | None = None, kind: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The last ones first, without their bodies; `kind` is one of KINDS."""
         known = None if conversation is None else self._conversations.get(conversation)
         if conversation is not None and known is None:
             return []
         ids: Iterable[str] = reversed(known.calls if known else self._calls)
-        return [self._calls[call_id].summary.as_dict() for call_id in islice(ids, limit)]
+        calls = (self._calls[call_id].summary for call_id in ids)
+        fitting = filter(KINDS[kind], calls) if kind in KINDS else calls
+        return [call.as_dict() for call in islice(fitting, limit)]
 
     # --- conversations
 
@@ -206,7 +210,12 @@ class History:
 
     def totals(self) -> dict[str, Any]:
         """Since the start, and what is kept now."""
-        kept = {"calls": len(self._calls), "whole": len(self._whole), "bytes": self.size}
+        kept = {
+            "calls": len(self._calls),
+            "conversations": len(self._conversations),
+            "whole": len(self._whole),
+            "bytes": self.size,
+        }
         return {**self.tally.totals(), "kept": kept}
 
 

@@ -50,7 +50,10 @@ def _usage(what: str, told: str) -> Metric:
 
 
 COUNTED: dict[str, Metric] = {
-    "calls": Metric(("bridge_calls_total",), "Finished calls of apps."),
+    "calls": Metric(
+        ("bridge_calls_total",),
+        "Finished calls; those of the routes replay and shadow are no app's.",
+    ),
     "attempts": Metric(("bridge_attempts_total",), "Tries, by what became of them."),
     "failovers": Metric(("bridge_failovers_total",), "Calls that went on at another upstream."),
     "losses": Metric(("bridge_losses_total",), "Calls whose translation lost or weakened this."),

@@ -5,7 +5,7 @@ lack any of its keys, as those of other versions do, and its texts were written 
 upstreams, so they may be long.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ UNSENT = ("refused", "busy")
 FAILED = ("error", "unreachable", "timeout", "cut", *UNSENT)  # of "cancelled" nobody is to blame
 UNMISSED = "hint_dropped"
 LOSSES = ("lost", "degraded")
+NO_APPS = ("replay", "shadow")  # routes of calls that no app made
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,14 @@ class Summary:
             "timing": dict(self.timing),
             "stop": self.stop,
         }
+
+
+# What lists of calls may be asked for.
+KINDS: dict[str, Callable[[Summary], object]] = {
+    "failed": lambda call: call.outcome in FAILED,
+    "failed_over": lambda call: call.failovers,
+    "lost": lambda call: call.lost,
+}
 
 
 def summary(call_id: str, record: Mapping[str, Any], prices: Prices) -> Summary:

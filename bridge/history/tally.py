@@ -9,7 +9,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
-from .summary import FAILED, Summary
+from .summary import FAILED, NO_APPS, Summary
 
 MAX_VALUES = 40  # of one label; of codes there is a catalogue
 MAX_SERIES = 150  # of one family
@@ -172,6 +172,7 @@ class Tally:
         priced = self.counters["cost"]
         return {
             "calls": self._sum("calls"),
+            "no_apps": sum(self._by("calls", 0).get(route, 0) for route in NO_APPS),
             "failed": sum(self._by("calls", 2).get(outcome, 0) for outcome in FAILED),
             "attempts": self._sum("attempts"),
             "failovers": self._sum("failovers"),

@@ -124,7 +124,7 @@ def _read(path: str, query: Mapping[str, str], source: Source, now: float) -> Js
             seconds = number(query, "seconds", 3_600, 24 * 3_600)
             return history.series(now, seconds, number(query, "buckets", 60, 500))
         case "calls":
-            return history.calls(limit, query.get("conversation"))
+            return history.calls(limit, query.get("conversation"), query.get("kind"))
         case "conversations":
             return history.conversations(limit)
         case "conversation":

@@ -5,6 +5,7 @@ Traffic of three apps: a conversation, a failover, a loss, an error.
 
 import json
 import os
+import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -305,6 +306,43 @@ def test_of_a_long_stream_what_stands_out(page: Page, proxy: Proxy) -> None:
     assert " more" in told and page.run(f"{rows}.length") < 500
     page.click("main button", "show all")
     wait_until(lambda: page.run(f"{rows}.length") > 900 or None, "all of them")
+
+
+def test_calls_of_a_kind(page: Page) -> None:
+    page.click("nav a", "Calls")
+    told = page.wait_for("calls that are kept")
+    kept = re.search(r"(\d+) of \1 calls that are kept", told)
+    assert kept, "all are listed"
+    for link, of in (("failed over", "2 attempts"), ("lost content", "stop_truncated")):
+        page.click("main nav a", link)
+        wait_until(lambda of=of: all_have(page, of) or None, f"only calls with {of}")
+        assert f"of {kept[1]} calls" in page.text
+        assert page.run("document.querySelector('header [aria-current]').textContent") == "Calls"
+    picture(page, "calls")
+
+
+def all_have(page: Page, text: str) -> bool:
+    rows = "[...document.querySelectorAll('main tbody tr')]"
+    texts = page.run(f"{rows}.map((each) => each.textContent)")
+    return len(texts) > 0 and all(text in each for each in texts)
+
+
+def test_long_lists_are_cut_and_say_so(page: Page, proxy: Proxy) -> None:
+    with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+        for n in range(201):
+            hello = [{"role": "user", "content": f"[[text:x]] Conversation {n}"}]
+            body = {"model": "one-of-many", "messages": hello}
+            assert client.post("/v1/chat/completions", json=body).status_code == 200
+    rows = "document.querySelectorAll('main tbody tr').length"
+    page.click("nav a", "Calls")
+    assert "200 of 2" in page.wait_for("calls that are kept")
+    assert page.run(rows) == 200
+    page.click("main button", "more")
+    wait_until(lambda: page.run(rows) > 200 or None, "all of them")
+    assert page.run("document.querySelector('main button')") is None
+    page.click("nav a", "Conversations")
+    page.wait_for("conversations that are kept")
+    assert page.run(rows) > 200
 
 
 def test_the_way_past_the_menu_stays_on_the_page(page: Page) -> None:

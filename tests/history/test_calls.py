@@ -52,6 +52,22 @@ def test_calls_are_told_without_bodies_the_last_one_first() -> None:
     assert last["cost"] == pytest.approx(0.002) and "bodies" not in last
 
 
+@pytest.mark.parametrize(
+    "kind, found",
+    [("failed", "3"), ("failed_over", "1"), ("lost", "2"), ("odd", "3210"), (None, "3210")],
+)
+def test_calls_may_be_of_a_kind(kind: str | None, found: str) -> None:
+    kept = history(
+        call(0),
+        record(attempt("a", "error", 429), attempt("b")),
+        record(notes=[note("item_dropped", "lost")]),
+        record(attempt("a", "error", 500), conversation="other"),
+    )
+    assert ids(kept.calls(9, kind=kind)) == list(found)
+    assert ids(kept.calls(1, kind=kind)) == list(found[:1])
+    assert ids(kept.calls(9, "other", kind)) == list(found if "3" in found else "")[:1]
+
+
 def test_a_record_is_kept_whole_and_given_away_as_a_copy() -> None:
     whole = call(0, "a")
     kept = history(whole)
@@ -91,7 +107,12 @@ def test_the_oldest_bodies_go_when_they_are_too_large() -> None:
     ]
     left = kept.record("0")
     assert left and left["attempts"] == call(0)["attempts"] and "timeline" not in left
-    assert kept.totals()["kept"] == {"calls": 5, "whole": 2, "bytes": kept.size}
+    assert kept.totals()["kept"] == {
+        "calls": 5,
+        "conversations": 1,
+        "whole": 2,
+        "bytes": kept.size,
+    }
 
 
 def test_what_is_large_in_a_record_counts() -> None:

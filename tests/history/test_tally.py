@@ -121,6 +121,11 @@ def test_apps_that_make_up_models_and_hosts_do_not_fill_the_memory() -> None:
     assert made.totals()["calls"] == made.totals()["attempts"] == 3 * MAX_VALUES + 1600
 
 
+def test_calls_that_no_app_made_are_told_apart() -> None:
+    totals = tally(*(record(route=route) for route in ("replay", "main", "shadow"))).totals()
+    assert (totals["calls"], totals["no_apps"]) == (3, 2)
+
+
 @given(records=st.lists(RECORDS, max_size=30))
 def test_totals_are_the_sum_of_what_was_added(records: list[dict[str, Any]]) -> None:
     totals, calls = tally(*records).totals(), summaries(records)

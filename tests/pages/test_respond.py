@@ -10,7 +10,7 @@ import pytest
 from bridge.history.calls import History
 from bridge.history.prices import Price, Prices
 from bridge.pages.respond import ASSETS, GUARD, HEADERS, Asked, Page, respond
-from tests.records import asking, record
+from tests.records import asking, attempt, record
 
 STATUS: dict[str, Any] = {
     "routes": [{"name": "main", "active": "a", "upstreams": ["a"]}],
@@ -97,6 +97,8 @@ def test_lists_are_as_long_as_they_are_asked_for(bridge: Bridge) -> None:
     assert ids == ["two"]
     assert [c["id"] for c in told(get(bridge, "api/calls", conversation="c"))] == ["one"]
     assert [c["key"] for c in told(get(bridge, "api/conversations"))] == ["d", "c"]
+    bridge.history.add("bad", record(attempt("up", "error", 500)))
+    assert [c["id"] for c in told(get(bridge, "api/calls", kind="failed"))] == ["bad"]
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "x", "", "99999999999999"])

@@ -38,7 +38,7 @@ export async function act(path, upstream = null) {
 
 const PAGES = [
   [/^$/, dashboard],
-  [/^calls$/, calls],
+  [/^calls(?:\/(\w+))?$/, calls],
   [/^conversations$/, conversations],
   [/^conversation\/(.+)$/, conversation],
   [/^call\/([^/]+)(?:\/(\w+))?$/, call],
@@ -68,7 +68,8 @@ async function show() {
   reopen(open);
   for (const link of document.querySelectorAll("nav a")) {
     const here = link.getAttribute("href").replace(/^#\/?/, "");
-    if (here === path || (here && path.startsWith(here.replace(/s$/, "/")))) link.setAttribute("aria-current", "page");
+    const below = link.closest("header") && here && [`${here}/`, here.replace(/s$/, "/")].some((start) => path.startsWith(start));
+    if (here === path || below) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   if (shown !== path) {

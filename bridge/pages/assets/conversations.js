@@ -27,15 +27,30 @@ export function callTable(list, caption) {
     ] })), caption);
 }
 
-export async function calls() {
-  const list = await get("api/calls?limit=200");
-  return panel("Calls", list.length ? callTable(list, "the last 200 calls, the newest first") : h("p", { class: "empty" }, "No call yet."));
+const FEW = 200, MOST = 1000; // rows of a list: at first, and when more are asked for
+let rows = FEW;
+
+const WHICH = [["", "all"], ["failed", "failed"], ["failed_over", "failed over"], ["lost", "lost content"]];
+
+export async function calls(kind = "") {
+  const [list, { totals }] = await Promise.all([get(`api/calls?limit=${rows}&kind=${kind}`), get("status")]);
+  return panel("Calls",
+    h("nav", { "aria-label": "Which calls" }, WHICH.map(([name, words]) => h("a", { href: name ? `#/calls/${name}` : "#/calls" }, words))),
+    extent(list, totals.kept.calls, "calls"),
+    list.length ? callTable(list, "calls, the newest first") : h("p", { class: "empty" }, totals.calls ? "None." : "No call yet."));
+}
+
+// How much of what is kept is listed, and a way to more.
+function extent(list, kept, what) {
+  const more = () => { rows = MOST; dispatchEvent(new Event("hashchange")); };
+  return h("p", { class: "dim small" }, `${list.length.toLocaleString("en")} of ${kept.toLocaleString("en")} ${what} that are kept, the newest first. `,
+    list.length === FEW && kept > FEW ? h("button", { type: "button", onclick: more }, "more") : null);
 }
 
 export async function conversations() {
-  const list = await get("api/conversations?limit=200");
+  const [list, { totals }] = await Promise.all([get(`api/conversations?limit=${rows}`), get("status")]);
   if (!list.length) return panel("Conversations", h("p", { class: "empty" }, "No conversation yet."));
-  return panel("Conversations", table(
+  return panel("Conversations", extent(list, totals.kept.conversations, "conversations"), table(
     [{ text: "conversation", class: "title" }, "app", number("calls"), number("tokens in"), number("cached"), number("out"), number("cost"), "last"],
     list.map((each) => ({ cells: [
       h("a", { href: `#/conversation/${encodeURIComponent(each.key)}` }, each.title || each.key),

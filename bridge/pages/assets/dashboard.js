@@ -30,8 +30,8 @@ export async function dashboard() {
 function tiles(totals) {
   const tokens = totals.tokens ?? {};
   const shown = [
-    [count(totals.calls), "calls"], [count(totals.failovers), "failed over"], [count(totals.failures ?? totals.failed), "failed"],
-    [count(totals.lost ?? totals.losses), "lost content"], [count(tokens.input), "tokens in"], [count(tokens.output), "tokens out"],
+    [count(totals.calls), totals.no_apps ? `calls, ${count(totals.no_apps)} by replay or shadow` : "calls"],
+    [count(totals.failovers), "failed over"], [count(totals.failed), "failed"], [count(totals.lost), "lost content"], [count(tokens.input), "tokens in"], [count(tokens.output), "tokens out"],
     [percent(tokens.cached, tokens.input), "from the cache"], [money(totals.cost), "cost"],
   ];
   return h("div", { class: "tiles" }, shown.map(([value, name]) => h("div", { class: "tile" }, h("b", {}, value), h("span", {}, name))));
@@ -72,6 +72,6 @@ function plots(series) {
     lines("Time to the first content: median, and p90 as a thin line", ticks, of("median"), seconds, of("p90")),
     bars("Tokens", ticks, { "in, not cached": sums("input").map((all, n) => Math.max(0, all - sums("cached")[n])), "in, cached": sums("cached"), out: sums("output") }, whole),
     lines("Share of the input that came from a cache", ticks, Object.fromEntries(names.map((name) => [name, share(name)])), (part) => (part === null ? "–" : percent(part, 1))),
-    bars("Failed, failed over, lost content", ticks, { failed: sums("failures"), "failed over": sums("failovers"), "lost content": sums("losses") }, whole))
+    bars("Failed attempts, failovers, lost content", ticks, { "failed attempts": sums("failures"), "failed over": sums("failovers"), "lost content": sums("losses") }, whole))
     : h("p", { class: "empty" }, "Nothing in this time."));
 }
