@@ -7,7 +7,7 @@ cut around the place where they differ, and notes stand where the thing happened
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from ..transform.fields import object_of, objects_of, text_of
@@ -26,12 +26,13 @@ QUIET = ("ok", "pending")  # outcomes of attempts that did not fail
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Two bodies; `left` and `right` say whose they are."""
+    """Two bodies; `left` and `right` say whose they are. `back`: it went from right to left."""
 
     title: str
     left: str
     right: str
     rows: list[Row] = field(default_factory=list)
+    back: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -57,7 +58,7 @@ def sections(record: Mapping[str, Any], *, limit: int = LIMIT) -> list[Section]:
     failed = [attempt for attempt in attempts if attempt.get("outcome") not in QUIET]
     found = [Section("failed attempts", "", "", list(map(_attempt, failed)))] if failed else []
     found.append(request.section("request", app, upstream, top, limit))
-    found.append(answer.section("answer", app, upstream, [], limit))
+    found.append(replace(answer.section("answer", app, upstream, [], limit), back=True))
     shadow = object_of(record.get("shadow"))
     return [*found, _shadow(shadow, asked, app, limit)] if shadow else found
 
@@ -78,12 +79,13 @@ def attempt_sections(
     """A failed attempt that has a flow of its own: what that flow knows of it, and its bodies."""
     app = _label("app", attempt.get("client"))
     upstream = _label(attempt.get("upstream"), attempt.get("protocol"))
-    told = "app: nothing of it" if attempt.get("outcome") != "ok" else "app: within its answer"
+    gone = attempt.get("outcome") != "ok"
+    told = "app: nothing of it" if gone else "app: within its answer"
     sent = _Pair(text_of(attempt.get("client_request")), request)
     came = _Pair("", response)
     return [
         sent.section("request", app, upstream, [], limit),
-        came.section("answer", told, upstream, [], limit),
+        replace(came.section("answer", told, upstream, [], limit), back=gone),
     ]
 
 
@@ -235,8 +237,9 @@ def _label(name: object, protocol: object) -> str:
 
 # --- text
 
-LEGEND = "~ changed   - only the app's side   + only the upstream's side   = under another name"
+LEGEND = "~ changed   - left out on the way   + put in on the way   = under another name"
 SIGNS = {"same": " ", "changed": "~", "left": "-", "right": "+"}
+BACK = {**SIGNS, "left": "+", "right": "-"}  # of an answer, which goes from the right to the left
 ARROWS = {"request": "->", "answer": "<-", "shadow": "->"}
 
 
@@ -251,17 +254,17 @@ def _lines_of(found: Iterable[Section], width: int) -> str:
         whose = f"{section.left} {arrow} {section.right}".strip()
         lines += ["", f"== {section.title}" + (f": {whose}" if whose else "")]
         for row in section.rows:
-            lines += _row_lines(row, width)
+            lines += _row_lines(row, width, section.back)
         if not section.rows:
             lines.append("  (nothing)")
     return "\n".join(map(printable, lines)) + "\n"
 
 
-def _row_lines(row: Row, width: int) -> Iterator[str]:
+def _row_lines(row: Row, width: int, back: bool) -> Iterator[str]:
     if row.kind == "skip":
         yield from _skip_lines(row)
     elif row.path or not row.notes:
-        yield from _value_lines(row, width)
+        yield from _value_lines(row, width, back)
     for note in row.notes:
         yield f"    ! {_note_text(note, placed=bool(row.path))}"
 
@@ -275,16 +278,19 @@ def _skip_lines(row: Row) -> Iterator[str]:
             yield f"  ... {side}: {left_out}"
 
 
-def _value_lines(row: Row, width: int) -> Iterator[str]:
+def _value_lines(row: Row, width: int, back: bool) -> Iterator[str]:
     name = " = ".join(shortened(path, LIMIT) for path in (row.path or "body", row.other) if path)
-    head = f"{SIGNS[row.kind]} {name}" + (f" (and {row.count:,} more)" if row.count else "")
+    signs, arrow = (BACK, "<-") if back else (SIGNS, "->")
+    head = f"{signs[row.kind]} {name}" + (f" (and {row.count:,} more)" if row.count else "")
     if row.kind != "changed":
         value = row.right if row.kind == "right" else row.left
         whole = f"{head}: {value}"
         yield from [whole] if len(whole) <= width else [head, f"    {value}"]
         return
-    whole = f"{head}: {row.left} -> {row.right}"
-    yield from [whole] if len(whole) <= width else [head, f"    {row.left}", f" -> {row.right}"]
+    whole = f"{head}: {row.left} {arrow} {row.right}"
+    yield from (
+        [whole] if len(whole) <= width else [head, f"    {row.left}", f" {arrow} {row.right}"]
+    )
 
 
 def _note_text(note: Note, *, placed: bool) -> str:

@@ -120,6 +120,11 @@ def picture(page: Page, name: str) -> None:
         page.picture(Path(PICTURES) / f"{name}.png")
 
 
+def list_calls(page: Page) -> str:
+    page.click("nav a", "Calls")
+    return page.wait_for("calls that are kept")
+
+
 def on_call(page: Page, text: str, act: str = "click") -> None:
     """The link of the first call in a list that has `text`."""
     script = (
@@ -218,8 +223,7 @@ def test_a_call_is_seen_while_it_is_under_way(page: Page, sim: Simulator, proxy:
 
 
 def test_what_a_failed_attempt_was_sent_and_what_came(page: Page) -> None:
-    page.click("nav a", "Calls")
-    page.wait_for("2 attempts")
+    list_calls(page)
     on_call(page, "2 attempts")
     page.wait_for("Transcript")
     page.click(".tabs button", "Attempts")
@@ -241,8 +245,7 @@ def test_a_conversation_and_what_fills_it(page: Page) -> None:
 
 def test_a_failing_turn_is_two_clicks_from_the_field(page: Page) -> None:
     """From the list of calls, of which one lost content, to the place where it did."""
-    page.click("nav a", "Calls")
-    page.wait_for("stop_truncated")
+    list_calls(page)
     on_call(page, "stop_truncated")
     told = page.wait_for("What translation changed")
     assert "stop_truncated" in told and "the first 4 of 5" in told
@@ -253,6 +256,9 @@ def test_a_failing_turn_is_two_clicks_from_the_field(page: Page) -> None:
     assert len({page.run(colours % kind) for kind in ("changed", "same")}) == 2
     widths = "[...document.querySelectorAll('.scroll')].map((e) => e.scrollWidth - e.clientWidth)"
     assert not any(page.run(widths)), "both sides are in sight"
+    way = "getComputedStyle(document.querySelector('tr.%s.%s td:nth-child(%d)')).backgroundColor"
+    gone = {page.run(way % row) for row in (("gone", "left", 2), ("gone", "right", 3))}
+    assert len(gone | {page.run(way % ("added", "left", 2))}) == 2, "an answer goes the other way"
     folded = "document.querySelector('tr.skip').getBoundingClientRect().left"
     assert page.run(folded) > 0, "what is left out is said"
     picture(page, "wires")
@@ -262,8 +268,7 @@ def test_a_failing_turn_is_two_clicks_from_the_field(page: Page) -> None:
 
 
 def test_each_side_of_a_call_by_keys_alone(page: Page) -> None:
-    page.click("nav a", "Calls")
-    page.wait_for("2 attempts")
+    list_calls(page)
     on_call(page, "2 attempts", "focus")
     page.press("Enter")
     page.wait_for("Transcript")
@@ -281,8 +286,7 @@ def test_each_side_of_a_call_by_keys_alone(page: Page) -> None:
 
 
 def test_what_traffic_holds_is_text(page: Page) -> None:
-    page.click("nav a", "Calls")
-    page.wait_for("gpt-x")
+    list_calls(page)
     ids = page.run(
         "fetch('api/calls').then((answer) => answer.json()).then((calls) => "
         "calls.filter((call) => call.client === 'openai_chat').map((call) => call.id))"
@@ -298,7 +302,7 @@ def test_of_a_long_stream_what_stands_out(page: Page, proxy: Proxy) -> None:
         hello = [{"role": "user", "content": "[[words:900]][[burst]]"}]
         body = {"model": "at-length", "messages": hello, "stream": True}
         assert client.post("/v1/chat/completions", json=body).status_code == 200
-    page.click("nav a", "Calls")
+    list_calls(page)
     on_call(page, "at-length")
     rows = "[...document.querySelectorAll('tr')]"
     page.click(".tabs button", "Events")
@@ -309,9 +313,7 @@ def test_of_a_long_stream_what_stands_out(page: Page, proxy: Proxy) -> None:
 
 
 def test_calls_of_a_kind(page: Page) -> None:
-    page.click("nav a", "Calls")
-    told = page.wait_for("calls that are kept")
-    kept = re.search(r"(\d+) of \1 calls that are kept", told)
+    kept = re.search(r"(\d+) of \1 calls that are kept", list_calls(page))
     assert kept, "all are listed"
     for link, of in (("failed over", "2 attempts"), ("lost content", "stop_truncated")):
         page.click("main nav a", link)
@@ -334,8 +336,7 @@ def test_long_lists_are_cut_and_say_so(page: Page, proxy: Proxy) -> None:
             body = {"model": "one-of-many", "messages": hello}
             assert client.post("/v1/chat/completions", json=body).status_code == 200
     rows = "document.querySelectorAll('main tbody tr').length"
-    page.click("nav a", "Calls")
-    assert "200 of 2" in page.wait_for("calls that are kept")
+    assert "200 of 2" in list_calls(page)
     assert page.run(rows) == 200
     page.click("main button", "more")
     wait_until(lambda: page.run(rows) > 200 or None, "all of them")
@@ -355,23 +356,18 @@ def test_the_way_past_the_menu_stays_on_the_page(page: Page) -> None:
 def test_a_fault_that_was_asked_for_and_what_a_shadow_would_get(
     page: Page, web: str, proxy: Proxy
 ) -> None:
-    allowed = {"authorization": f"Bearer {PASSWORD}", "x-xsrftoken": "ab" * 16}
-    cookies = dict.fromkeys(("_xsrf", "_mitmproxy_xsrf"), "ab" * 16)
-    with httpx2.Client(base_url=web, trust_env=False, headers=allowed, cookies=cookies) as client:
-        asked = {"arguments": ["~all", "429 retry-after=3"]}
-        assert client.post("/commands/bridge.inject", json=asked).status_code == 200
+    command(web, "bridge.inject", "~all", "429 retry-after=3")
     with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
         hello = [{"role": "user", "content": "[[text:Hello.]]"}]
         body = {"model": "shadowed-first", "messages": hello}
         assert client.post("/v1/chat/completions", json=body).status_code == 429
         more = {"model": "shadowed-then", "messages": [{**hello[0], "name": "Ann"}]}
         assert client.post("/v1/chat/completions", json=more).status_code == 200
-    page.click("nav a", "Calls")
-    assert "injected" in page.wait_for("shadowed-first")
+    assert "injected" in list_calls(page)
     on_call(page, "shadowed-first")
     told = page.wait_for("The answer")
     assert "429 retry-after=3 (at once)" in told and "[object" not in told
-    page.click("nav a", "Calls")
+    list_calls(page)
     on_call(page, "shadowed-then")
     told = page.wait_for("name_dropped")
     assert "own (Messages): name_dropped" in told
@@ -422,9 +418,39 @@ def test_nothing_is_too_wide_whatever_traffic_holds(
             picture(page, f"wide-{words}-{width}")
 
 
+def command(web: str, name: str, *arguments: str) -> None:
+    allowed = {"authorization": f"Bearer {PASSWORD}", "x-xsrftoken": "ab" * 16}
+    cookies = dict.fromkeys(("_xsrf", "_mitmproxy_xsrf"), "ab" * 16)
+    with httpx2.Client(base_url=web, trust_env=False, headers=allowed, cookies=cookies) as client:
+        asked = {"arguments": arguments}
+        assert client.post(f"/commands/{name}", json=asked).status_code == 200
+
+
+def test_two_answers_stand_side_by_side_the_original_first(
+    page: Page, web: str, proxy: Proxy
+) -> None:
+    with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+        hello = [{"role": "user", "content": "[[text:Twice.]]"}]
+        body = {"model": "asked-twice", "messages": hello}
+        assert client.post("/v1/chat/completions", json=body).status_code == 200
+    listed = "fetch('api/calls').then((answer) => answer.json())"
+    first = page.run(listed)[0]["id"]
+    command(web, "bridge.replay", f"@{first}", "chat")
+    wait_until(lambda: page.run(listed)[0]["route"] == "replay" or None, "the replay")
+    heads = "[...document.querySelectorAll('#tab th, #tab h2')].map((each) => each.textContent)"
+    names = ["own (original)", "chat (replay)"]
+    for call_id, words in ((first, "replays"), (page.run(listed)[0]["id"], "replay of")):
+        page.run(f"location.hash = '#/call/{call_id}/replays'")
+        assert "The same text" in page.wait_for(words)
+        assert page.run(heads) == ["Compared", "", *names, *names]
+    picture(page, "replays")
+
+
 def test_a_page_that_is_not_there(page: Page) -> None:
     page.run("location.hash = '#/call/nobody'")
     page.wait_for("This call is not kept here")
+    page.run("location.hash = '#/conversation/nobody'")
+    assert "there is no GET" not in page.wait_for("This conversation is not kept here")
     page.run("location.hash = '#/elsewhere'")
     page.wait_for("There is no page")
 

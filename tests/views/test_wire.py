@@ -255,7 +255,7 @@ def test_an_attempt_that_failed_has_bodies_of_its_own() -> None:
     ]
     assert [row.kind for row in request.rows] == ["changed", "same", "left", "same"]
     assert [(row.kind, row.right) for row in answer.rows] == [("right", '{"message":"slow down"}')]
-    assert '+ error: {"message":"slow down"}' in attempt_text(attempt, json.dumps(SENT), refused)
+    assert '- error: {"message":"slow down"}' in attempt_text(attempt, json.dumps(SENT), refused)
 
 
 def test_earlier_attempts_have_their_wires() -> None:
@@ -283,6 +283,7 @@ def test_earlier_attempts_have_their_wires() -> None:
     assert nothing == [] and [section.title for section in unreachable] == ["request"]
     assert not any(row.kind == "left" for row in own[0].rows), "sent as it came"
     assert own[1].left == "app: within its answer"
+    assert [found[-1].back for found in (error, own)] == [True, False], "what got lost is a loss"
 
 
 @pytest.mark.parametrize(
@@ -334,7 +335,7 @@ def test_the_text_tells_all_of_it() -> None:
     notes = [note("top_k"), note("seed"), {"code": "hint_dropped", "where": ""}]
     assert text(record(attempts=attempts, bodies=given, notes=notes)) == "\n".join(
         [
-            "~ changed   - only the app's side   + only the upstream's side   = under another name",
+            "~ changed   - left out on the way   + put in on the way   = under another name",
             "",
             "== failed attempts",
             "+ a: error 429 after 0.50 s: slow",
@@ -380,6 +381,15 @@ def test_the_text_of_what_happened_to_many_says_to_how_many() -> None:
     sent = [{**tool, "strict": 0} for tool in tools]
     given = bodies(client_request={"tools": tools}, upstream_request={"tools": sent})
     assert "+ tools[0].strict (and 8 more): 0" in text(record(bodies=given)).splitlines()
+
+
+def test_signs_of_an_answer_are_by_the_way_it_went() -> None:
+    came, told = {"id": "x", "model": "gpt", "odd": 7}, {"id": "x", "model": "c", "other": 8}
+    given = bodies(client_request=REQUEST, upstream_response=came, client_response=told)
+    shown = text(record(bodies=given)).partition("== answer")[2].splitlines()
+    assert sorted(shown[1:]) == ['  id: "x"', "+ other: 8", "- odd: 7", '~ model: "c" <- "gpt"']
+    wide = text(record(bodies=bodies(upstream_response=["u" * 60], client_response=["v" * 60])))
+    assert f'\n <- "{"u" * 60}"\n' in wide
 
 
 def test_what_was_refused_was_not_sent() -> None:

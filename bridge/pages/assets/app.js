@@ -25,6 +25,13 @@ const DID = {
   "api/check": (names) => `checking ${names}`,
 };
 
+// `what` is told where it is not there.
+export async function kept(path, what) {
+  return get(path).catch((error) => {
+    throw error.status === 404 ? new Error(`This ${what} is not kept here: it is older than what is.`) : error;
+  });
+}
+
 export async function act(path, upstream = null) {
   const answer = await fetch(path, {
     method: "POST",

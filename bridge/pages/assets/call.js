@@ -1,17 +1,15 @@
 // One call: the transcript, its attempts, the timeline, both wires next to each other, the stream's events.
-import { get, next } from "./app.js";
-import { bytes, clock, count, GOOD, h, money, outcome, panel, protocol, seconds, svg, table } from "./dom.js";
+import { kept, next } from "./app.js";
+import { bytes, clock, count, GOOD, h, money, outcome, panel, percent, protocol, seconds, svg, table } from "./dom.js";
 
 const TABS = [["transcript", "Transcript", transcript], ["attempts", "Attempts", attempts], ["timeline", "Timeline", timeline], ["wire", "Both wires", wires], ["events", "Events", events]];
 const PARTS = { transcript: "transcript", attempts: "tries", wire: "wire", events: "events", replays: "transcript" };
 
 // Only what the tab shows: it may be much.
-const read = (id, tab) => get(`api/call/${encodeURIComponent(id)}?part=${PARTS[tab] ?? "none"}`);
+const read = (id, tab) => kept(`api/call/${encodeURIComponent(id)}?part=${PARTS[tab] ?? "none"}`, "call");
 
 export async function call(id, tab = "transcript") {
-  const told = await read(id, tab).catch((error) => {
-    throw error.status === 404 ? new Error("This call is not kept here: it is older than what is.") : error;
-  });
+  const told = await read(id, tab);
   next.live = Boolean(told.under_way);
   const others = [told.replay_of, ...(told.replays ?? [])].filter(Boolean);
   const tabs = others.length ? [...TABS, ["replays", "Side by side", () => sideBySide(told, others)]] : TABS;
@@ -114,28 +112,28 @@ function block(each) {
 
 async function sideBySide(told, others) {
   const found = await Promise.all(others.map((id) => read(id, "replays").catch(() => null)));
-  const shown = [told, ...found.filter(Boolean)];
-  const first = shown.find((each) => each.id === told.replay_of) ?? told;
+  const known = [told, ...found.filter(Boolean)];
+  const original = (each) => known.find(({ id }) => id === each.replay_of);
+  const first = original(told) ?? told;
+  const shown = [first, ...known.filter((each) => each !== first)];
   return h("div", {},
-    shown.filter((each) => each.compare).map((each) => compared(first, each)),
-    h("div", { class: "grid2" }, shown.map((each) => panel(each.attempts?.at(-1)?.upstream ?? "?",
+    shown.filter((each) => each.compare).map((each) => compared(original(each), each)),
+    h("div", { class: "grid2" }, shown.map((each) => panel(version(each),
       h("p", { class: "dim small" }, `${each.model?.used ?? ""}, ${seconds(each.timing?.last)}, ${count(each.usage?.output_tokens)} tokens out `,
         each === told ? "(this call)" : h("a", { href: `#/call/${encodeURIComponent(each.id)}` }, "open")),
       each.transcript?.answer ? [each.transcript.answer.turns.map(turn), each.transcript.answer.error || null] : gone()))));
 }
 
-const KINDS = { same_text: "the same text", ratio: "words in common", same_calls: "the same calls", stop: "stop", tools: "tools called" };
+const version = (each) => `${each?.attempts?.at(-1)?.upstream ?? "?"} (${each?.replay_of ? "replay" : "original"})`;
 
 function compared(first, other) {
-  const { usage, ...rest } = other.compare;
-  const name = (each) => each.attempts?.at(-1)?.upstream ?? "?";
-  const words = (value) => (value === true ? "yes" : value === false ? "no" : Array.isArray(value) ? value.join(", ") || "–" : String(value || "–"));
-  const rows = Object.entries(KINDS).filter(([key]) => key in rest).map(([key, title]) => ({
-    cells: Array.isArray(rest[key]) ? [title, ...rest[key].map(words)] : [title, key === "ratio" ? `${Math.round(100 * rest[key])} %` : words(rest[key]), ""],
-  }));
+  const { usage, stop, tools, ...both } = other.compare;
+  const words = (value) => (Array.isArray(value) ? value.join(", ") : value) || "–";
+  const same = "same_text" in both && `${both.same_text ? "The same text" : `Another text, ${percent(both.ratio, 1)} of the words in common`}, ${both.same_calls ? "the same calls" : "other calls"}.`;
+  const rows = [["stop", stop], ["tools called", tools]].map(([title, each]) => ({ cells: [title, ...each.map(words)] }));
   const counts = [...new Set(usage.flatMap(Object.keys))].filter((key) => usage.some((each) => each[key]));
   const used = counts.map((key) => ({ cells: [key.replaceAll("_", " "), ...usage.map((each) => count(each[key]))] }));
-  return panel("Compared", table(["", name(first), name(other)], [...rows, ...used], "two answers to one request"));
+  return panel("Compared", h("p", {}, same), table(["", version(first), version(other)], [...rows, ...used], "two answers to one request"));
 }
 
 // --- attempts
@@ -196,16 +194,20 @@ function wires(told) {
 // It may be cut behind its steps and the words of a key.
 const place = (path) => path.split(/(?<=[._])/).flatMap((piece) => [piece, h("wbr")]);
 
-const SIGNS = { changed: "~ ", left: "− ", right: "+ " };
-const WORDS = { changed: "changed", left: "only here", right: "only there" };
+const SIGNS = { changed: "~ ", gone: "− ", added: "+ " };
+const WORDS = { changed: "changed", gone: "left out on the way", added: "put in on the way" };
+// Of a request, and of an answer: that goes from the right to the left.
+const THERE = { left: "gone", right: "added" }, BACK = { left: "added", right: "gone" };
 
 function sides(section) {
+  const ways = section.back ? BACK : THERE;
+  const way = (row) => ways[row.kind] ?? row.kind;
   return table(
     [{ text: "place", class: "place" }, { text: section.left, class: "code" }, { text: section.right, class: "code" }],
     section.rows.map((row) => row.kind === "skip"
       ? { class: "skip", cells: ["", row.left || `${row.count} fields are the same`, row.right] }
-      : { class: row.kind, cells: [
-        [SIGNS[row.kind] ? h("b", { title: WORDS[row.kind] }, SIGNS[row.kind]) : null, place(row.path), row.other ? h("span", { class: "dim" }, " ↔ ", place(row.other)) : null, row.count ? h("span", { class: "dim" }, ` and ${row.count} more`) : null, row.notes.map(note)],
+      : { class: `${row.kind} ${way(row)}`, cells: [
+        [SIGNS[way(row)] ? h("b", { title: WORDS[way(row)] }, SIGNS[way(row)]) : null, place(row.path), row.other ? h("span", { class: "dim" }, " ↔ ", place(row.other)) : null, row.count ? h("span", { class: "dim" }, ` and ${row.count} more`) : null, row.notes.map(note)],
         h("code", {}, row.left), h("code", {}, row.right)] }),
     section.title);
 }

@@ -1,5 +1,5 @@
 // Lists of calls and conversations, and one conversation: how its context grows, and where its cache breaks.
-import { get } from "./app.js";
+import { get, kept } from "./app.js";
 import { bars } from "./charts.js";
 import { bytes, clock, count, h, money, outcome, panel, percent, protocol, seconds, table } from "./dom.js";
 
@@ -41,10 +41,10 @@ export async function calls(kind = "") {
 }
 
 // How much of what is kept is listed, and a way to more.
-function extent(list, kept, what) {
+function extent(list, all, what) {
   const more = () => { rows = MOST; dispatchEvent(new Event("hashchange")); };
-  return h("p", { class: "dim small" }, `${list.length.toLocaleString("en")} of ${kept.toLocaleString("en")} ${what} that are kept, the newest first. `,
-    list.length === FEW && kept > FEW ? h("button", { type: "button", onclick: more }, "more") : null);
+  return h("p", { class: "dim small" }, `${list.length.toLocaleString("en")} of ${all.toLocaleString("en")} ${what} that are kept, the newest first. `,
+    list.length === FEW && all > FEW ? h("button", { type: "button", onclick: more }, "more") : null);
 }
 
 export async function conversations() {
@@ -62,7 +62,7 @@ export async function conversations() {
 const KINDS = ["system", "tools", "history", "results", "images"];
 
 export async function conversation(key) {
-  const told = await get(`api/conversation/${encodeURIComponent(key)}`);
+  const told = await kept(`api/conversation/${encodeURIComponent(key)}`, "conversation");
   if (told.unread) setTimeout(() => location.hash.endsWith(key) && dispatchEvent(new Event("hashchange")), 300); // read piece by piece
   const ticks = told.turns.map((_, n) => String(n + 1));
   const growth = Object.fromEntries(KINDS.map((kind) => [kind, told.turns.map((turn) => turn.growth?.[kind] ?? 0)]));
