@@ -57,7 +57,7 @@ def proxy(sim: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     upstreams = {
         "chat": {"protocol": "openai_chat", "url": sim.base("chat"), "api_key": "k"},
         "own": {"protocol": "anthropic_messages", "url": sim.base("own"), "api_key": "k"},
-        "unused": {"protocol": "openai_chat", "url": sim.base("unused"), "api_key": "k"},
+        "spare": {"protocol": "openai_chat", "url": sim.base("spare"), "api_key": "k"},
     }
     folder = tmp_path_factory.mktemp("web")
     options = (
@@ -172,7 +172,7 @@ def test_a_cooldown_is_counted_down_and_ended_by_hand(page: Page, proxy: Proxy) 
     assert "chat is healthy again" in page.run(did)
     page.click("button[aria-label='use own']")
     page.wait_for("chosen by hand")
-    assert page.run("document.querySelector(\"[aria-label='use unused']\")") is None
+    assert page.run("document.querySelector(\"[aria-label='use spare']\")") is None
     wait_until(lambda: "agents: chat -> own" in page.run(did) or None, "what it did")
     one_more_call(page, proxy)
     assert "agents: chat -> own" in page.run(did), "it is there until the next thing is done"
@@ -470,7 +470,7 @@ def test_a_password_is_wanted(web: str) -> None:
         state = client.get("/bridge/api/state", headers=allowed)
         assert state.status_code == 200 and state.json()["upstreams"]
         done = client.post("/bridge/api/check", headers={**allowed, **guard}, content=b"{}")
-        assert done.json() == {"done": ["chat", "own", "unused"]}
+        assert done.json() == {"done": ["chat", "own", "spare"]}
         assert client.post("/bridge/api/check", headers=allowed, content=b"{}").status_code == 403
 
 
