@@ -26,10 +26,10 @@ class Handshake:
         self.sent = sent
         self.ending: Step | None = None
         self.problem = ""  # why there is no WebSocket
-        self._target, self._circuit = Target(sent.upstream), circuit
+        self.target, self._circuit = Target(sent.upstream), circuit
         self._started, self._deadline = now, now + min(patience, PATIENCE)
         self._status = 0
-        circuit.begin(self._target, now, model="")
+        circuit.begin(self.target, now, model="")
 
     def answered(self, status: int, headers: Headers, now: float) -> bool:
         self._status = status
@@ -61,7 +61,7 @@ class Handshake:
             self._deadline = inf
             started = self._started
             self._circuit.record(
-                self._target, outcome, now, started=started, model="", conversation=""
+                self.target, outcome, now, started=started, model="", conversation=""
             )
 
     def broke(self, now: float) -> None:

@@ -12,7 +12,10 @@ from itertools import chain
 from typing import NamedTuple
 
 from .call import Call
-from .transform.json_text import dumps, loads
+from .health import Answered, Cancelled, ConnectionFailed, Outcome
+from .transform.fields import object_of
+from .transform.headers import retry_after
+from .transform.json_text import Json, dumps, loads
 from .transform.sse import format_event
 from .watched import Watched
 from .websocket import CREATE, ENVELOPE, object_in
@@ -20,13 +23,22 @@ from .websocket import CREATE, ENVELOPE, object_in
 OVER = ("response.completed", "response.incomplete", "response.failed", "error")
 MAX_UNDER_WAY = 256  # messages without an end, over one connection; what is more is not looked at
 STREAM = [("content-type", "text/event-stream")]
+CLOSED = "the WebSocket was closed"
 
 
 class Passing(NamedTuple):
-    """A call over a connection, the how manieth of it, and what looks at it."""
+    """A call over a connection, the how manieth of it, what looks at it, and when it began."""
 
     number: int
     watched: Watched
+    started: float
+
+
+class Over(NamedTuple):
+    """A call that has ended, and what that says of its upstream."""
+
+    passing: Passing
+    outcome: Outcome
 
 
 type Lane = deque[Passing | None]  # as they are answered; None: of a message that is no call
@@ -53,7 +65,7 @@ class PassedSocket:
         call = replace(self._opening, body=dumps({**told, "stream": True}))
         self.calls += 1
         watched = self._watch(call, now)
-        passing = Passing(self.calls, watched)
+        passing = Passing(self.calls, watched, now)
         begun = passing if self._queue(lane, passing) else None
         if watched.body is call.body:
             return message, begun
@@ -68,7 +80,7 @@ class PassedSocket:
         self._under_way.setdefault(lane, deque()).append(passing)
         return True
 
-    def came(self, message: bytes, now: float) -> Passing | None:
+    def came(self, message: bytes, now: float) -> Over | None:
         """The call that a message of the upstream's has ended."""
         event = object_in(message)
         name = dumps(event.get("stream_id")) if event else b""
@@ -83,16 +95,26 @@ class PassedSocket:
         lane.popleft()
         if not lane:
             del self._under_way[name]
-        if passing:
-            passing.watched.take(b"", now)
-        return passing
+        if passing is None:
+            return None
+        passing.watched.take(b"", now)
+        return Over(passing, _outcome(passing.watched, event, now))
 
-    def closed(self, now: float, *, by_app: bool) -> Iterator[Passing]:
+    def closed(self, now: float, *, by_app: bool) -> Iterator[Over]:
         """Calls that will have no end."""
         for passing in filter(None, chain(*self._under_way.values())):
-            passing.watched.broke("the WebSocket was closed", now, cancelled=by_app)
-            yield passing
+            passing.watched.broke(CLOSED, now, cancelled=by_app)
+            yield Over(passing, Cancelled() if by_app else ConnectionFailed(CLOSED))
         self._under_way = {}
+
+
+def _outcome(watched: Watched, last: dict[str, Json], now: float) -> Outcome:
+    """By the event that has ended a call; those of errors have what an answer's head has."""
+    failure = watched.trace.translator.failure
+    if failure is None:
+        return Answered(200)
+    told = [(name, str(value)) for name, value in object_of(last.get("headers")).items()]
+    return Answered(failure.status, retry_after(told, now), failure.kind)
 
 
 def _told(watched: Watched, data: bytes, now: float) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from bridge.call import Call
 from bridge.config import parse
-from bridge.passed_socket import MAX_UNDER_WAY, PassedSocket, Passing
+from bridge.health import Answered, Cancelled, ConnectionFailed
+from bridge.passed_socket import CLOSED, MAX_UNDER_WAY, Over, PassedSocket, Passing
 from bridge.watched import Watched
 
 OPENING = Call("openai_responses", "https", "api.test", 443, "/v1/responses", (), b"")
@@ -45,6 +46,11 @@ def begun(made: PassedSocket, **fields: Any) -> Passing:
     return passing
 
 
+def ended(told: Over | None) -> Passing:
+    assert told
+    return told.passing
+
+
 def test_a_call_is_seen_from_its_beginning_to_its_end() -> None:
     made = socket()
     sent, passing = made.sent(message(input="hi"), 10.0)
@@ -52,7 +58,7 @@ def test_a_call_is_seen_from_its_beginning_to_its_end() -> None:
     assert made.came(event("response.created", response={"id": "resp_1"}), 11.0) is None
     assert made.came(event("response.output_text.delta", delta="x"), 12.0) is None
     usage = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
-    assert made.came(over(usage), 13.0) == passing
+    assert ended(made.came(over(usage), 13.0)) == passing
     record = passing.watched.trace.metadata()
     assert record["attempts"][0]["outcome"] == "ok" and record["usage"]["input_tokens"] == 5
     assert record["timing"]["first_byte"] == 1.0 and record["timing"]["last"] == 3.0
@@ -69,15 +75,15 @@ def test_it_may_end_otherwise(kind: str, outcome: str) -> None:
     passing = begun(made)
     response = {"id": "resp_1", "status": kind.rpartition(".")[2], "output": []}
     told = event(kind, response=response, error={"message": "no", "type": "server_error"})
-    assert made.came(told, 11.0) == passing
+    assert ended(made.came(told, 11.0)) == passing
     assert passing.watched.trace.attempts[0].outcome == outcome
 
 
 def test_each_lane_has_its_call() -> None:
     made = socket()
     one, two = begun(made, stream_id="a"), begun(made, stream_id="b")
-    assert made.came(event("response.completed", response={}, stream_id="b"), 11.0) == two
-    assert made.came(event("response.completed", response={}, stream_id="a"), 11.0) == one
+    assert ended(made.came(event("response.completed", response={}, stream_id="b"), 11.0)) == two
+    assert ended(made.came(event("response.completed", response={}, stream_id="a"), 11.0)) == one
 
 
 def test_calls_that_wait_for_their_turn_are_answered_in_their_order() -> None:
@@ -88,9 +94,10 @@ def test_calls_that_wait_for_their_turn_are_answered_in_their_order() -> None:
     usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
     assert made.came(event("response.created", response={"id": "resp_1"}), 11.0) is None
     assert second.watched.trace.timing.first_byte is None, "not yet"
-    assert [made.came(over(usage), 12.0), made.came(over(usage), 13.0)] == [first, second]
+    came = [made.came(over(usage), now) for now in (12.0, 13.0)]
+    assert list(map(ended, came)) == [first, second]
     assert made.came(over(), 14.0) is None, "of the warm-up"
-    assert made.came(event("error", error={"message": "no"}), 15.0) == third
+    assert ended(made.came(event("error", error={"message": "no"}), 15.0)) == third
     assert [p.watched.trace.timing.last for p in (first, second, third)] == [2.0, 3.0, 5.0]
     assert [p.watched.trace.attempts[0].outcome for p in (first, second, third)] == [
         "ok",
@@ -104,7 +111,7 @@ def test_all_that_wait_are_told_of_the_end() -> None:
     made = socket()
     waiting = [begun(made), begun(made), begun(made, stream_id="b")]
     made.sent(message(generate=False), 10.0)
-    assert list(made.closed(20.0, by_app=False)) == waiting
+    assert list(map(ended, made.closed(20.0, by_app=False))) == waiting
     assert {passing.watched.trace.attempts[0].outcome for passing in waiting} == {"unreachable"}
 
 
@@ -136,7 +143,7 @@ def test_what_says_nothing_of_a_call_passes(came: bytes) -> None:
     made = socket()
     assert made.came(came, 1.0) is None
     passing = begun(made)
-    assert made.came(came, 1.0) is None and made.came(over(), 2.0) == passing
+    assert made.came(came, 1.0) is None and ended(made.came(over(), 2.0)) == passing
 
 
 def test_an_upstream_gets_its_own_model_and_no_state_of_others() -> None:
@@ -152,6 +159,45 @@ def test_an_upstream_gets_its_own_model_and_no_state_of_others() -> None:
 def test_what_is_under_way_when_it_is_closed(by_app: bool, outcome: str) -> None:
     made = socket()
     passing = begun(made)
-    assert list(made.closed(20.0, by_app=by_app)) == [passing]
+    assert list(map(ended, made.closed(20.0, by_app=by_app))) == [passing]
     assert passing.watched.trace.attempts[0].outcome == outcome
     assert list(made.closed(21.0, by_app=by_app)) == []
+
+
+REFUSED = {"type": "error", "status": 429, "error": {"type": "x", "code": "rate_limit_exceeded"}}
+
+
+@pytest.mark.parametrize(
+    "last, outcome",
+    [
+        pytest.param(json.loads(over()), Answered(200), id="well"),
+        pytest.param(
+            {**REFUSED, "headers": {"Retry-After": 7}},
+            Answered(429, 7.0, "rate_limit"),
+            id="refused until then",
+        ),
+        pytest.param({**REFUSED, "headers": 5}, Answered(429, None, "rate_limit"), id="refused"),
+        pytest.param(
+            {"type": "response.failed", "response": {"error": {"code": "server_error"}}},
+            Answered(500, None, "server"),
+            id="failed",
+        ),
+    ],
+)
+def test_how_a_call_ends_says_how_its_upstream_is(last: Any, outcome: Answered) -> None:
+    made = socket()
+    begun(made)
+    told = made.came(json.dumps(last).encode(), 20.0)
+    assert told and told.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    "by_app, outcome", [(True, Cancelled()), (False, ConnectionFailed(CLOSED))]
+)
+def test_a_connection_that_the_upstream_closes_counts_as_one_that_failed(
+    by_app: bool, outcome: Any
+) -> None:
+    made = socket()
+    begun(made)
+    [told] = made.closed(20.0, by_app=by_app)
+    assert told.outcome == outcome

@@ -17,7 +17,7 @@ from ..credentials import Credentials, credentials_in, hide
 from ..handshake import SWITCHING, Handshake
 from ..mask import mask
 from ..outgoing import Outgoing
-from ..passed_socket import PassedSocket, Passing
+from ..passed_socket import Over, PassedSocket
 from ..steps import Reply
 from ..transform.json_text import loads
 from ..watched import Watched
@@ -109,15 +109,24 @@ class Sockets:
         if message.from_client:
             message.content, begun = known.passed.sent(message.content, now)
             if begun and (runtime := self._runtime()):
-                runtime.began(f"{flow.id}.{begun.number}", begun.watched.trace)
+                trace = begun.watched.trace
+                runtime.began(f"{flow.id}.{begun.number}", trace)
+                if known.handshake:
+                    runtime.begin(known.handshake.target, now, model=trace.asked)
         elif over := known.passed.came(message.content, now):
-            self._over(flow, over)
+            self._over(flow, known.handshake, over)
 
-    def _over(self, flow: http.HTTPFlow, passing: Passing) -> None:
-        if runtime := self._runtime():
-            record = passing.watched.trace.metadata()
-            told = masked(record) if runtime.config.mask else record
-            runtime.ended(f"{flow.id}.{passing.number}", told)
+    def _over(self, flow: http.HTTPFlow, handshake: Handshake | None, over: Over) -> None:
+        """The next one goes by what became of it, as after calls over HTTP."""
+        runtime, (number, watched, started) = self._runtime(), over.passing
+        if runtime is None:
+            return
+        trace, now = watched.trace, self._clock()
+        record = trace.metadata()
+        runtime.ended(f"{flow.id}.{number}", masked(record) if runtime.config.mask else record)
+        if handshake:
+            target, model = handshake.target, trace.asked
+            runtime.record(target, over.outcome, now, started=started, model=model)
 
     def ended(self, flow: http.HTTPFlow) -> None:
         known, runtime = self._open.pop(flow, None), self._runtime()
@@ -127,8 +136,8 @@ class Sockets:
         flow.comment = f"WebSocket: {known.way}"
         if known.passed:
             flow.comment += f", {known.passed.calls} calls"
-            for passing in known.passed.closed(self._clock(), by_app=by_app):
-                self._over(flow, passing)
+            for over in known.passed.closed(self._clock(), by_app=by_app):
+                self._over(flow, known.handshake, over)
         hidden = {each for credentials in known.credentials for each in credentials}
         masks = runtime is not None and runtime.config.mask
         for message in flow.websocket.messages if hidden or masks else ():

@@ -315,6 +315,7 @@ class Upstream:
     def __init__(self) -> None:
         self.messages: list[Any] = []
         self.headers: Any = None
+        self.error: Any = None  # what it says in place of an answer
         first = lambda _, offered: offered[0] if offered else None  # noqa: E731
         self.server = serve(self._answer, "127.0.0.1", 0, select_subprotocol=first)
         self.url = f"http://127.0.0.1:{self.server.socket.getsockname()[1]}/v1"
@@ -328,6 +329,9 @@ class Upstream:
             self.messages.append(json.loads(message))
             usage = {"input_tokens": 7, "output_tokens": 2, "total_tokens": 9}
             response = {"id": f"resp_{len(self.messages)}", "object": "response", "output": []}
+            if self.error:
+                connection.send(json.dumps({"type": "error", **self.error}))
+                continue
             for event in (
                 {"type": "response.created", "response": response},
                 {"type": "response.output_text.delta", "item_id": "m", "delta": "Well."},
@@ -429,6 +433,34 @@ def test_calls_that_are_sent_at_once_are_all_counted(
         assert wait_until(lambda: totals(proxy)["calls"] == 3 or None, "all to be counted")
     with httpx2.Client(proxy=proxy.url, trust_env=False, timeout=20) as client:
         assert client.get("http://bridge.local/api/state").json()["under_way"] == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_upstream_that_errs_on_it_is_left_and_a_backup_answers_over_http(
+    sim: Simulator, speaking: Upstream, start_proxy: Start, status: int
+) -> None:
+    given = config(sim, "chat", intercept={"websocket": "auto"})
+    given["upstreams"]["up"] = {
+        "protocol": "openai_responses",
+        "url": speaking.url,
+        "api_key": "k",
+        "profile": {"websocket": True},
+    }
+    given["routes"] = [{"upstreams": ["up", "chat"]}]
+    given["failover"] |= {"failures": 1}
+    proxy = start_proxy(given, *REVERSE)
+    kind = "rate_limit_exceeded" if status == 429 else "server_error"
+    speaking.error = {"status": status, "error": {"code": kind, "message": "not now"}}
+    with connected(proxy) as app:
+        asked: Any = {"type": "response.create", "model": "m", "input": "hi"}
+        app.send(asked)
+        told = json.loads(app.recv_bytes())
+        assert (told["type"], told["status"]) == ("error", status)
+        proxy.wait_for("up -> chat")
+    with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
+        assert client.get("/v1/responses", headers=UPGRADE).status_code == 426
+        called = client.post("/v1/responses", json={"model": "m", "input": "[[text:Well.]]"})
+        assert called.json()["output"][0]["content"][0]["text"] == "Well."
 
 
 def totals(proxy: Proxy) -> Any:
