@@ -11,10 +11,10 @@ from ..transform.answers import Event, Failure, PartDelta, PartEnd, PartStart
 from ..transform.context import context
 from ..transform.json_text import loads
 from ..transform.model import Part, ReasoningPart, ToolCallPart
-from ..transform.sse import SseParser, last_event_end
+from ..transform.sse import SseParser
 from ..transform.translator import CODECS
 
-_EVENT = re.compile(rb".*?(?:\n\n|\r\n\r\n|\r\r)|.+", re.DOTALL)
+_EVENT = re.compile(rb".*?(?:\n\n|\r\n\r\n|\r\r)", re.DOTALL)
 
 
 class Frames:
@@ -26,9 +26,12 @@ class Frames:
     def feed(self, data: bytes, *, over: bool) -> list[bytes]:
         """Those that end in `data`; `over`: and what is left."""
         data = self._rest + data
-        end = len(data) if over else last_event_end(data)
-        self._rest = data[end:]
-        return _EVENT.findall(data[:end])
+        events = _EVENT.findall(data)
+        self._rest = data[sum(map(len, events)) :]
+        if over and self._rest:
+            events.append(self._rest)
+            self._rest = b""
+        return events
 
 
 class Said(NamedTuple):

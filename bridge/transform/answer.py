@@ -42,9 +42,9 @@ from .sse import (
     COMMENT,
     SseEvent,
     SseParser,
+    WholeEvents,
     format_event,
     is_event_stream,
-    last_event_end,
 )
 from .turn import natives, state_of, turn_of
 
@@ -93,14 +93,14 @@ class Answer:
         self.turn: Native | None = None  # what the upstream wants back of it
         self.states: list[str] = []  # signatures and ciphertexts that were passed on as they are
         self._parser = SseParser()
+        self._passing = WholeEvents()
         self._encoder: Encoder | None = None
         self._is_stream: bool | None = None  # None: too early to tell
         self._held: list[bytes] = []  # until the form is known; all of a whole body
         self._held_bytes = 0
         self._given = 0
-        self._start: Start | None = None  # of a stream that is passed on
+        self._start: Start | None = None  # where both sides speak one protocol
         self._first: str | bytes = ""  # of what the upstream said
-        self._rest: list[bytes] = []  # of an event that is not whole yet, where bytes are passed on
         self._halves = Halves()
         self.rounds = Rounds()
         self.heard = 0  # events with something in them
@@ -156,6 +156,7 @@ class Answer:
         try:
             out = self._feed(data) if data else self._end()
         except ValueError as error:  # a line or a body without end
+            self._parser, self._passing = SseParser(), WholeEvents()
             out = self.break_off(Error("server", f"bridge: {error}", 502))
         self._given += len(out)
         if self.phase == "waiting" and self._given > COMMIT_BYTES:
@@ -183,9 +184,7 @@ class Answer:
 
     def _end(self) -> bytes:
         if self._is_stream:
-            out = self._events(b"", self._parser.end()) + b"".join(self._rest)
-            last = list(self._seen(self._decoder.end()))
-            return out if self._exact else out + self._encoded(last)
+            return self._last() + self._closed(self._decoder.end())
         events = self._body_events(b"".join(self._held))
         self._held = []
         return b"" if self._exact else self._encoded(events)
@@ -198,7 +197,9 @@ class Answer:
                     pass
             if self._exact:
                 return data[given:]
-            return b"".join(map(self._reframed, events)) if self._asked else self._passed(data)
+            if self._asked:
+                return b"".join(map(self._reframed, events))
+            return self._passing.feed(data)
         out: list[bytes] = []
         for sse in events:
             out += map(self._encode, self._seen(self._decoded(sse)))
@@ -211,19 +212,31 @@ class Answer:
         self.heard += not silent
         return events
 
-    def _passed(self, data: bytes) -> bytes:
-        """`data` up to the end of its last event: nothing may come between pieces of one."""
-        end = last_event_end(data)
-        if not end:
-            self._rest += [data] if data else []
+    def _last(self) -> bytes:
+        """The client's bytes for a last event that nothing ended; half of one says nothing."""
+        events = [sse for sse in self._parser.end() if _is_whole(sse)]
+        out, rest = self._events(b"", events), self._passing.end()
+        if self._is_over:
+            return out + rest
+        return out + rest.rstrip(b"\r\n") + b"\n\n" if events and rest else out
+
+    def _closed(self, events: list[Event]) -> bytes:
+        """The end of a stream that its upstream did not end; [] where it did."""
+        seen = list(self._seen(events))
+        if self._exact:
             return b""
-        out, self._rest = b"".join([*self._rest, data[:end]]), [data[end:]]
-        return out
+        if self._same and self._encoder is None and seen:
+            self._encoder = self._decoder.ending(self._start, self._ctx)
+        return self._encoded(seen)
+
+    @property
+    def _is_over(self) -> bool:
+        return self.phase in ("finished", "failed")
 
     def ping(self) -> bytes:
         """What tells the client, between two events, that the answer is still being made."""
         if self._same:
-            return self._client.PING if self._given else COMMENT
+            return self._client.PING if self._start else COMMENT
         return (self._encoder.encode(Keepalive()) if self._encoder else b"") or COMMENT
 
     def _encoded(self, events: Iterable[Event]) -> bytes:
@@ -233,13 +246,16 @@ class Answer:
         if self._encoder is None:
             self._know_request()
             self._encoder = self._client.Encoder(self._ctx)
-            if self._given and self._start is not None:  # passed on: its end has to belong to it
-                self._encoder.encode(replace(self._start, model=self._asked or self._start.model))
         return self._encoder.encode(event)
 
     def break_off(self, error: Error) -> bytes:
-        over = self._exact or self.phase in ("finished", "failed")
-        return b"" if over else self._encoded(self._seen([Failure(error)]))
+        """What has come whole goes before it, and may be all there was to say."""
+        if self._exact or self._is_over:
+            return b""
+        if not self._is_stream:
+            return self._encoded(self._seen([Failure(error)]))
+        out = self._last()
+        return out if self._is_over else out + self._closed([Failure(error)])
 
     # --- both
 
@@ -277,6 +293,8 @@ class Answer:
         events = map(self._explained, events)
         if self._same:
             for event in events:
+                if isinstance(event, Start):
+                    event = self._start = replace(event, model=self._asked or event.model)
                 self._see(event)
                 yield event
             return
@@ -310,8 +328,6 @@ class Answer:
             case PartDelta(text):
                 if text and self.phase == "waiting":
                     self._commit_if(isinstance(self._open, TextPart | RefusalPart))
-            case Start() if self._same:
-                self._start = event
             case PartStart(part):
                 self._open, self.begun = part, True
             case PartEnd(native, cut):
@@ -354,3 +370,14 @@ def _folded(events: Iterable[Event]) -> Fold:
     for event in events:
         fold.add(event)
     return fold
+
+
+def _is_whole(sse: SseEvent) -> bool:
+    """Whether a last event, which may be cut off, is one that can be read."""
+    if sse.data is None:
+        return False
+    try:
+        loads(sse.data)
+    except ValueError:
+        return sse.data.strip() == "[DONE]"
+    return True

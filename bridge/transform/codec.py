@@ -7,7 +7,7 @@ requests and encodes answers; as an upstream's it encodes requests and decodes a
 from collections.abc import Callable, Iterator
 from typing import Protocol as Interface
 
-from .answers import Error, Event, Response
+from .answers import Error, Event, Response, Start
 from .context import Context
 from .json_text import Json
 from .model import Request
@@ -25,6 +25,13 @@ class Decoder(Interface):
 
     def end(self) -> list[Event]:
         """The bytes are over: a Failure unless the answer was finished; [] after the terminal."""
+        ...
+
+    def ending(self, start: Start | None, ctx: Context, /) -> "Encoder":
+        """Gives a client that got this stream as it came what it lacks of an end.
+
+        `start` is what the client knows of its beginning.
+        """
         ...
 
 

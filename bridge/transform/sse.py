@@ -102,15 +102,48 @@ def format_event(data: bytes, event: str = "") -> bytes:
 COMMENT = b": keepalive\n\n"  # OpenAI's SDK raises on empty data lines: comments only
 DONE = b"data: [DONE]\n\n"
 
-# Where a stream may be cut between two events; CR CR LF would be a cut inside a line end.
-_BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
+# Two line ends in a row, all but an LF that may follow the CR of the second.
+_BLANK_LINES = (b"\n\n", b"\n\r", b"\r\r")
 
 
-def last_event_end(data: bytes) -> int:
+class WholeEvents:
+    """Bytes in any cutting, given on as they came, but only up to the end of an event.
+
+    An event ends here where it does for SseParser: at once with its blank line.
+    """
+
+    __slots__ = ("_held", "_seam")
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []  # of an event that is not whole yet
+        self._seam = b""  # the last that came: a blank line may begin there
+
+    def feed(self, data: bytes) -> bytes:
+        if data.endswith(b"\n\n") and not self._held:  # as a rule
+            self._seam = b"\n\n"
+            return data
+        known = self._seam + data
+        end = _last_event_end(known) - len(self._seam)
+        self._seam = known[-2:]
+        if end <= 0:
+            self._held.append(data)
+            return b""
+        out = b"".join([*self._held, data[:end]])
+        self._held = [data[end:]] if end < len(data) else []
+        return out
+
+    def end(self) -> bytes:
+        """What is left."""
+        held, self._held = self._held, []
+        return b"".join(held)
+
+
+def _last_event_end(data: bytes) -> int:
     """Behind the last event that ends in `data`; 0 where none does."""
-    if data.endswith(b"\n\n"):  # as a rule, and the rest takes thirty times as long
+    if data.endswith(b"\n\n"):  # the rest takes thirty times as long
         return len(data)
-    return max(data.rfind(blank) + len(blank) if blank in data else 0 for blank in _BLANK_LINES)
+    end = max(data.rfind(blank) + 2 if blank in data else 0 for blank in _BLANK_LINES)
+    return end + (data[end - 1 : end + 1] == b"\r\n")
 
 
 _OPENINGS = (b":", b"data", b"event", b"id:", b"retry")

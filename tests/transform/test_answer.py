@@ -1,6 +1,7 @@
 """The answer's form: streams and whole bodies in each other's place, phases, bytes that pass."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.transform import Translator
 from bridge.transform import answer as module
+from bridge.transform.sse import SseParser
 
 REQUEST = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
 
@@ -63,6 +65,56 @@ def test_byte_by_byte_in_the_same_protocol_too() -> None:
     pieces = [bytes([byte]) for byte in raw]
     assert run(translator("openai_chat"), pieces) == raw
     assert run(translator("openai_chat", exact=True), pieces) == raw
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
+def test_trap_48_what_is_passed_on_flows_where_it_comes_line_by_line(line_end: bytes) -> None:
+    t = translator("openai_chat")
+    for event in TEXT:
+        lines = event.replace(b"\n", line_end).splitlines(keepends=True)
+        out = [b"".join(t.stream(line)) for line in lines]
+        assert out == [*[b""] * (len(lines) - 1), b"".join(lines)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_a_stream_that_is_passed_on_gets_what_its_end_lacks_and_no_more(size: int) -> None:
+    without = b"".join(TEXT[:-1])
+    for raw in (without, without[:-1], without[:-2]):  # or its last blank line is missing too
+        t = translator("openai_chat")
+        assert run(t, [raw[n : n + size] for n in range(0, len(raw), size)]) == b"".join(TEXT)
+        assert t.phase == "finished" and t.notes == []
+
+
+def test_a_message_that_lacks_only_its_last_event_gets_that() -> None:
+    delta = {"delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}
+    raw = b""
+    for kind, fields in [("message_start", {"message": MESSAGE}), ("message_delta", delta)]:
+        raw += named_event(kind, fields)
+    assert run(messages(), [raw]) == raw + named_event("message_stop", {})
+    whole = {"message": {**MESSAGE, "content": [{"type": "text", "text": "x"}]}}
+    whole["message"]["stop_reason"] = "end_turn"  # which no later event told
+    assert names(run(messages(), [named_event("message_start", whole)])) == [
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ]
+
+
+MESSAGE: dict[str, Any] = {"id": "msg_1", "model": "m", "content": [], "usage": {}}
+
+
+def messages() -> Translator:
+    made = Translator("anthropic_messages", "anthropic_messages")
+    made.request(json.dumps({**REQUEST, "stream": True}).encode())
+    return made
+
+
+def named_event(kind: str, fields: dict[str, Any]) -> bytes:
+    data = json.dumps({"type": kind, **fields}, separators=(",", ":")).encode()
+    return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
 
 
 @pytest.mark.parametrize(
@@ -190,6 +242,65 @@ def test_breaking_off_says_so_once() -> None:
     assert t.break_off(error) == []
     exact = translator("openai_chat", exact=True)
     assert exact.break_off(error) == []
+
+
+ERROR = module.Error("server", "a bug", 502)
+BROKEN = (
+    b'data: {"error":{"message":"a bug","type":"server_error","param":null,"code":"server_error"}}'
+)
+
+
+@pytest.mark.parametrize(
+    "held, told",
+    [
+        pytest.param(b"", b"", id="nothing"),
+        pytest.param(TEXT[1][:-1], TEXT[1], id="an event without its blank line"),
+        pytest.param(TEXT[1][:-2], TEXT[1], id="nor an end of its line"),
+        pytest.param(TEXT[1][:-1] + b": hi", TEXT[1][:-1] + b": hi\n\n", id="with a comment"),
+        pytest.param(TEXT[1][:-3], b"", id="half an event"),
+        pytest.param(b"event: error\n", b"", id="the name of one"),
+        pytest.param(b": hi\n", b"", id="a comment"),
+    ],
+)
+def test_what_came_whole_goes_before_what_breaks_off(held: bytes, told: bytes) -> None:
+    begun = TEXT[0] + held
+    cut = b'data: {"error":{"message":"upstream stream ended early"'
+    for size in (1, len(begun)):
+        pieces = [begun[n : n + size] for n in range(0, len(begun), size)]
+        t = translator("openai_chat")
+        out = [b"".join(t.stream(piece)) for piece in pieces]
+        assert b"".join([*out, *t.break_off(ERROR)]) == TEXT[0] + told + BROKEN + b"\n\n"
+        ended = run(translator("openai_chat"), pieces)
+        assert ended.startswith(TEXT[0] + told + cut) and ended.count(b'data: {"error') == 1
+
+
+def test_what_came_whole_is_told_in_the_clients_words_and_model_too() -> None:
+    other = translator()
+    other.stream(TEXT[0] + TEXT[1][:-1])
+    out = b"".join(other.break_off(ERROR))
+    assert "Grüße" in out.decode() and names(out)[-1] == "error"
+    renamed = translator("openai_chat", model="other")
+    renamed.stream(TEXT[0] + TEXT[1][:-1])
+    out = b"".join(renamed.break_off(ERROR))
+    assert out == TEXT[1].replace(b'"up"', b'"m"') + BROKEN + b"\n\n"
+
+
+@pytest.mark.parametrize("client", ["anthropic_messages", "openai_chat"])
+def test_what_came_last_may_have_been_the_end(client: str) -> None:
+    t = translator(client)
+    t.stream(b"".join(TEXT)[:-1])
+    out = b"".join(t.break_off(ERROR))
+    assert t.phase == "finished" and b"error" not in out
+    assert out.endswith(b"data: [DONE]\n" if client == "openai_chat" else b'message_stop"}\n\n')
+
+
+def test_nothing_is_left_of_a_line_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SseParser", partial(SseParser, limit=500))
+    t = translator("openai_chat")
+    assert t.stream(TEXT[1] + b"data: " + b"x" * 400) == [TEXT[1]]
+    out = b"".join(t.stream(b"x" * 400 + b"\n\n" + TEXT[2][:-2]))
+    assert out.startswith(b'data: {"error"') and out.count(b"data:") == 1
+    assert t.phase == "failed"
 
 
 @pytest.mark.parametrize("model", [None, "up"])

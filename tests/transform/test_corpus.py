@@ -4,6 +4,7 @@ What comes out has the shape that the official SDK expects, and says what went i
 """
 
 import json
+from collections.abc import Iterable
 from itertools import permutations
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.transform.recorded import (
     events_of,
     folded,
     own,
+    pieces,
     records,
     requests,
 )
@@ -227,6 +229,46 @@ def comparable(value: Any) -> Any:
         added = HELPERS | ({"index"} if "function" in value else set())
         return {k: comparable(v) for k, v in value.items() if v is not None and k not in added}
     return [comparable(v) for v in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("step", [ALL, SOME])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_trap_48_every_stream_passes_in_its_own_protocol_however_it_is_cut(
+    protocol: Protocol, step: int
+) -> None:
+    for record in records(protocol, "stream")[::step]:
+        stream = recorded_bytes(record)
+        without_end = stream[: stream.rstrip().rfind(b"\n\n") + 2]
+        for data in (stream, without_end, without_end.replace(b"\n", b"\r\n")):
+            told = passed(protocol, [data])
+            assert told.startswith(data), record["id"]
+            assert passed(protocol, data.splitlines(keepends=True)) == told, record["id"]
+            if len(data) < 10_000:
+                assert passed(protocol, pieces(data, 1)) == told, record["id"]
+
+
+def passed(protocol: Protocol, data: Iterable[bytes], broken: Error | None = None) -> bytes:
+    translator = Translator(protocol, protocol, now=1_800_000_000)
+    out = [told for piece in data for told in translator.stream(piece)]
+    return b"".join([*out, *(translator.break_off(broken) if broken else translator.stream(b""))])
+
+
+@pytest.mark.parametrize("step", [ALL, SOME])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_whatever_breaks_off_a_stream_what_came_of_it_whole_is_there(
+    protocol: Protocol, step: int
+) -> None:
+    for record in records(protocol, "stream")[::step]:
+        stream = recorded_bytes(record)
+        for length in range(1, len(stream), 1 + len(stream) // 20):
+            came = stream[:length]
+            whole = came[: came.rfind(b"\n\n") + 2] if b"\n\n" in came else b""
+            told = passed(
+                protocol, came.splitlines(keepends=True), Error("server", "too slow", 502)
+            )
+            assert told.startswith(whole), record["id"]
+            rest = told.removeprefix(whole)
+            assert not rest or b"too slow" in rest or rest in came, record["id"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

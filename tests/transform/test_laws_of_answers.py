@@ -4,6 +4,7 @@ The official SDKs read what the client gets.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from itertools import permutations
 from typing import Any
@@ -212,6 +213,73 @@ def test_trap_48_any_cutting_of_the_bytes_gives_the_same_bytes(
     told = streamed(client, upstream, [answer.stream])
     assert streamed(client, upstream, data.draw(cut_up(stream))) == told
     assert streamed(client, upstream, [stream[n : n + 1] for n in range(len(stream))]) == told
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@given(data=st.data())
+def test_trap_48_what_passes_in_its_own_protocol_flows_and_is_ended_at_any_cutting(
+    protocol: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[protocol]())
+    model = data.draw(st.sampled_from([None, "m"]))
+    line_end = data.draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
+    length = data.draw(st.integers(1, len(answer.stream)) | st.just(len(answer.stream)))
+    came = answer.stream[:length].replace(b"\n", line_end)
+    for pieces in (data.draw(cut_up(came)), [came], came.splitlines(keepends=True)):
+        out, parser, told = passing(protocol, model), SseParser(), SseParser()
+        for piece in pieces:
+            given_on = told.feed(b"".join(out.stream(piece)))
+            assert given_on == named(parser.feed(piece), model)
+        rest = [event for event in named(parser.end(), model) if is_whole(event)]
+        end = b"".join(
+            out.break_off(Error("server", "broke off", 502))
+            if data.draw(st.booleans())
+            else out.stream(b"")
+        )
+        events = [*told.feed(end), *told.end()]
+        assert events[: len(rest)] == rest
+        assert (out.phase == "failed") is any("error" in str(e.data) for e in events[len(rest) :])
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@fewer
+@given(data=st.data())
+def test_in_its_own_protocol_an_answer_of_either_form_names_the_model_that_was_asked_for(
+    protocol: Protocol, data: st.DataObject
+) -> None:
+    answer: Answer = data.draw(ANSWERS[protocol]())
+    body = dumps(answer.body)
+    held, told = passing(protocol, "m"), passing(protocol, "m")
+    for out in (
+        passing(protocol, "m").response(body),
+        passing(protocol, "m").response(answer.stream),
+        passing(protocol, "m").response(body, as_stream=True),
+        passing(protocol, "m").response(answer.stream, as_stream=True),
+        b"".join([*held.stream(body), *held.stream(b"")]),
+        b"".join([*told.stream(answer.stream), *told.stream(b"")]),
+    ):
+        assert b'"the-client\'s"' in out and b'-upstream"' not in out
+
+
+def passing(protocol: Protocol, model: str | None) -> Translator:
+    translator = Translator(protocol, protocol, model=model, now=1_800_000_000)
+    translator.request(dumps({"model": "the-client's", **ASKED[protocol]}))
+    return translator
+
+
+def named(events: list[SseEvent], model: str | None) -> list[SseEvent]:
+    """With the name the client asked for, where the upstream got another."""
+    if model is None:
+        return events
+    other = re.compile(r'"(gpt|claude)-upstream"')
+    return [e._replace(data=other.sub('"the-client\'s"', e.data or "")) for e in events]
+
+
+def is_whole(event: SseEvent) -> bool:
+    try:
+        return event.data == "[DONE]" or loads(event.data or "") is not None
+    except ValueError:
+        return False
 
 
 @pytest.mark.parametrize("client, upstream", PAIRS)

@@ -11,6 +11,7 @@ from bridge.transform.sse import (
     DONE,
     SseEvent,
     SseParser,
+    WholeEvents,
     format_event,
     is_event_stream,
 )
@@ -214,6 +215,57 @@ def test_the_cost_of_a_long_line_is_linear_however_it_is_cut() -> None:
     assert [len(event.data or "") for event in found] == [64 * 32_768]
     assert joins == 1
     assert handled < 5 * sum(map(len, pieces))
+
+
+# --- passing whole events on
+
+
+@given(data=STREAMS | st.binary(max_size=60), places=CUTS)
+def test_what_is_passed_on_are_the_bytes_of_the_events_that_are_whole(
+    data: bytes, places: list[int]
+) -> None:
+    whole, parser, out, events = WholeEvents(), SseParser(), b"", list[SseEvent]()
+    for piece in cut(data, places):
+        out += whole.feed(piece)
+        events += parser.feed(piece)
+        passed = [event for event in parse(out) if event != ("", None)]  # comments are no events
+        assert passed == [event for event in events if event != ("", None)]
+    assert out + whole.end() == data and whole.end() == b""
+
+
+@pytest.mark.parametrize(
+    "pieces, given",
+    [
+        pytest.param([b"data: a\n\n"], [b"data: a\n\n"], id="at once"),
+        pytest.param([b"data: a\n", b"\n"], [b"", b"data: a\n\n"], id="trap 48: line by line"),
+        pytest.param([b"data: a\r\n", b"\r\n"], [b"", b"data: a\r\n\r\n"], id="CRLF by line"),
+        pytest.param(
+            [b"data: a\r\n\r", b"\n", b"data:"],
+            [b"data: a\r\n\r", b"\n", b""],
+            id="an LF that comes behind its CR",
+        ),
+        pytest.param(
+            [b"data: a\r", b"\n", b"\r", b"\n"],
+            [b"", b"", b"data: a\r\n\r", b"\n"],
+            id="CRLF by byte",
+        ),
+        pytest.param([b"data: a\r", b"\r"], [b"", b"data: a\r\r"], id="CR by line"),
+        pytest.param([b"data: a\r\n", b"\n"], [b"", b"data: a\r\n\n"], id="ends of two kinds"),
+        pytest.param(
+            [b"data: a\n\ndata", b": b\n\nd", b"ata: c", b"\n\n"],
+            [b"data: a\n\n", b"data: b\n\n", b"", b"data: c\n\n"],
+            id="inside the next event",
+        ),
+        pytest.param(
+            [b"data: a\n", b"\n\n", b"\n", b"data: b\n\n"],
+            [b"", b"data: a\n\n\n", b"\n", b"data: b\n\n"],
+            id="more blank lines",
+        ),
+    ],
+)
+def test_an_event_is_passed_on_with_its_blank_line(pieces: list[bytes], given: list[bytes]) -> None:
+    whole = WholeEvents()
+    assert [whole.feed(piece) for piece in pieces] == given
 
 
 def test_format_event() -> None:

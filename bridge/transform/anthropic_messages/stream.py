@@ -131,6 +131,10 @@ class Decoder:
             return self._stop({})
         return self._fail(self._cause)
 
+    def ending(self, start: Start | None, ctx: Context) -> "Encoder":
+        """For a client that got this stream as it came."""
+        return Encoder(ctx, ended=self._ended)
+
     def _fail(self, error: Error) -> list[Event]:
         self._over = True
         return [Failure(error)]
@@ -266,10 +270,10 @@ _DELTA_END = b"}}\n\n"
 
 
 class Encoder:
-    """One client's stream; at most one block is open."""
+    """One client's stream; at most one block is open. `ended`: it knows why it stopped."""
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+    def __init__(self, ctx: Context, *, ended: bool = False) -> None:
+        self._ctx, self._ended = ctx, ended
         self._part: Part | None = None  # the open one
         self._pieces: list[str] = []  # of its text
         self._early: list[Citation] = []  # of what it has not said yet
@@ -385,6 +389,8 @@ class Encoder:
 
     def _stop(self, finish: Finish, usage: Usage | None, tier: str | None) -> bytes:
         self._over = True
+        if self._ended:
+            return _event("message_stop")
         delta = encode_finish(finish, "".join(self._refusals), self._ctx)
         counts = {k: v for k, v in encode_usage(usage, tier).items() if v is not None}
         return _event("message_delta", delta=delta, usage=counts) + _event("message_stop")

@@ -150,6 +150,10 @@ class Decoder:
             return self._fail(CUT)
         return self.done()
 
+    def ending(self, start: Start | None, ctx: Context) -> "Encoder":
+        """For a client that got this stream as it came."""
+        return Encoder(ctx, ended=self._finish is not None)
+
     def _due(self, *, anything: bool) -> list[Event]:
         """What can be said now, behind the start: that waits for an id, or something to say."""
         events = self._sequence.take()
@@ -324,9 +328,11 @@ FLOWING = b',"logprobs":null,"finish_reason":null}]'  # behind the delta of all 
 
 
 class Encoder:
-    def __init__(self, ctx: Context) -> None:
+    """One client's stream; `ended`: it has got the reason to stop, and the counts."""
+
+    def __init__(self, ctx: Context, *, ended: bool = False) -> None:
         request = ctx.request
-        self._ctx = ctx
+        self._ctx, self._ended = ctx, ended
         self._asked_usage = request is not None and request.include_usage
         self._legacy = request is not None and request.legacy_functions
         self._visible = request is None or request.reasoning.visible is not False
@@ -363,7 +369,8 @@ class Encoder:
                 return COMMENT
             case Stop(finish, usage, native=native):
                 self._over = True
-                return self._stop(finish, native) + self._usage(usage) + DONE
+                said = b"" if self._ended else self._stop(finish, native) + self._usage(usage)
+                return said + DONE
             case Failure(error):
                 self._over = True
                 return format_event(dumps(encode_error(error, self._ctx)[1]))

@@ -111,6 +111,13 @@ class Decoder:
     def end(self) -> list[Event]:
         return [] if self._over else self._fail(self._error or self._cause)
 
+    def ending(self, start: Start | None, ctx: Context) -> "Encoder":
+        """For a client that got this stream as it came."""
+        encoder = Encoder(ctx)
+        if start is not None:
+            encoder.encode(start)
+        return encoder
+
     def _fail(self, error: Error) -> list[Event]:
         self._over = True
         return [Failure(error)]
