@@ -21,7 +21,7 @@ from bridge.transform.json_text import dumps, loads
 from bridge.transform.model import Protocol, RefusalPart, TextPart, ToolCallPart
 from bridge.transform.sse import SseEvent, SseParser
 from bridge.transform.translator import CODECS
-from tests.transform.grammar import ENDS_WELL, GRAMMAR
+from tests.transform.grammar import ENDS_WELL, GRAMMAR, assert_item, of_kind, payloads
 from tests.transform.sdks import answer_faults, class_for, joined, raised, raised_in, read
 from tests.transform.strategies import ANSWERS, Answer, cut_up
 
@@ -239,6 +239,29 @@ def test_trap_48_what_passes_in_its_own_protocol_flows_and_is_ended_at_any_cutti
         events = [*told.feed(end), *told.end()]
         assert events[: len(rest)] == rest
         assert (out.phase == "failed") is any("error" in str(e.data) for e in events[len(rest) :])
+
+
+@given(data=st.data())
+def test_what_breaks_off_a_responses_stream_that_passes_goes_on_from_what_was_passed(
+    data: st.DataObject,
+) -> None:
+    answer: Answer = data.draw(ANSWERS["openai_responses"]())
+    out = passing("openai_responses", data.draw(st.sampled_from([None, "m"])))
+    stream = b"".join(answer.events[: data.draw(st.integers(1, answer.finish))])
+    pieces = [*out.stream(stream), *out.break_off(Error("server", "broke off", 502))]
+    told = payloads(events_of(b"".join(pieces)))
+    assert [payload["sequence_number"] for payload in told] == list(range(len(told)))
+    assert [payload["type"] for payload in told[-2:]] == ["error", "response.failed"]
+    assert (
+        len({(p["response"]["id"], p["response"]["model"]) for p in told if "response" in p}) == 1
+    )
+    done = of_kind(told, "response.output_item.done")
+    assert told[-1]["response"]["output"] == [payload["item"] for payload in done]
+    for payload in done:
+        index = payload["output_index"]
+        said = [p for p in told if p.get("output_index") == index]
+        if said[-2]["type"] != "response.content_part.added":  # a part without a word stays open
+            assert_item(payload["item"], said)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

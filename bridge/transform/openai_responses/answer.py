@@ -78,6 +78,9 @@ class Item(Lane):
     def end(self, item: Object, *, cut: bool) -> None:
         """`item` is all of it, {} if nobody said. `cut`: it may have ended early."""
 
+    def spoken(self, place: int) -> TextPart | RefusalPart | None:
+        """What it has said so far behind its first `place` parts."""
+
     def _native(self, block: Object) -> Native:
         return Native(PROTOCOL, (block,), self._owner.upstream, self._owner.model)
 
@@ -156,6 +159,12 @@ class _Message(Item):
             self.due += self._parts[-1].close()
         refusals = (prose.said for prose in self._parts if isinstance(prose.part, RefusalPart))
         self.refusal = "".join(text for said in refusals for text in said)
+
+    def spoken(self, place: int) -> TextPart | RefusalPart | None:
+        if len(self._parts) <= place:
+            return None
+        last = self._parts[-1]
+        return replace(last.part, text="".join(last.said))
 
 
 class _Reasoning(Item):
@@ -294,6 +303,11 @@ class Items:
     def take(self) -> list[Event]:
         """What may be told now."""
         return self._lanes.take()
+
+    @property
+    def message(self) -> Item | None:
+        """The first that is open."""
+        return self._lanes.find("message", "", None)
 
     @property
     def calls(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ..answers import Finish, FinishReason, Start
 from ..context import Context
+from ..fields import text_of
 from ..json_text import Json
 from ..names import object_id
 
@@ -153,6 +154,43 @@ def response_head(start: Start, ctx: Context) -> dict[str, Json]:
         "usage": None,
     }
     return {**head, "tools": [_echoed_tool(tool) for tool in head["tools"]]}
+
+
+class Passed:
+    """What a client knows of an answer whose events it gets as they come.
+
+    What the bridge adds has to go on from there, in the upstream's own ids and numbers.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0  # of the event that comes next
+        self.head: Mapping[str, Json] = {}  # the response, as it began
+        self._begun: dict[str, Mapping[str, Json]] = {}
+        self._parts: dict[str, list[Json]] = {}
+        self._done: dict[int, Json] = {}
+
+    def count(self, number: Json) -> None:
+        self.number = 1 + (number if isinstance(number, int) else self.number)
+
+    def add(self, item: Mapping[str, Json]) -> None:
+        self._begun[text_of(item.get("id"))] = item
+
+    def part(self, event: Mapping[str, Json]) -> None:
+        """One of an item is whole."""
+        self._parts.setdefault(text_of(event.get("item_id")), []).append(event.get("part"))
+
+    def done(self, item: Mapping[str, Json], index: Json) -> None:
+        self._done[index if isinstance(index, int) else len(self._done)] = item
+
+    @property
+    def output(self) -> list[Json]:
+        """The items that are done, in order."""
+        return [self._done[index] for index in sorted(self._done)]
+
+    def message(self, item_id: str) -> dict[str, Json]:
+        """One that is not done, with those parts of it that are."""
+        head = {"type": "message", "status": "in_progress", "role": "assistant"}
+        return {**head, **self._begun.get(item_id, {}), "content": self._parts.get(item_id, [])}
 
 
 def _echoed_tool(tool: Json) -> Json:

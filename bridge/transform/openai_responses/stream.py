@@ -46,6 +46,7 @@ from .answer import (
     PREFIXES,
     PROGRESS,
     PROSE,
+    Item,
     Items,
     carried_items,
     field_of,
@@ -58,6 +59,7 @@ from .finish import (
     FAILED,
     POLICIES,
     TERMINAL,
+    Passed,
     decode_finish,
     encode_finish,
     is_limit,
@@ -74,6 +76,7 @@ __all__ = ["Decoder", "Encoder"]
 
 CUT = Error("server", "upstream stream ended early", 502)
 KEEPALIVES = ("keepalive", "ping")
+PART_DONE = "response.content_part.done"
 
 
 class Decoder:
@@ -83,6 +86,7 @@ class Decoder:
         self._ctx = ctx
         self._items = Items(ctx)
         self._start: Start | None = None
+        self._passed = Passed()
         self._error: Error | None = None  # what an event said that more may follow
         self._cause = CUT  # of an end before the end
         self._over = False
@@ -114,8 +118,7 @@ class Decoder:
     def ending(self, start: Start | None, ctx: Context) -> "Encoder":
         """For a client that got this stream as it came."""
         encoder = Encoder(ctx)
-        if start is not None:
-            encoder.encode(start)
+        encoder.follow(start, self._passed, self._items.message)
         return encoder
 
     def _fail(self, error: Error) -> list[Event]:
@@ -126,8 +129,11 @@ class Decoder:
         """`name`, of the event line, counts where the payload has no type."""
         kind = text_of(payload.get("type")) or name
         about, _, verb = kind.rpartition(".")
+        self._passed.count(payload.get("sequence_number"))
         if about in ABOUT:
             self._items.read(about, verb, payload)
+            if kind == PART_DONE:
+                self._passed.part(payload)
             return self._told({})
         response = payload.get("response")
         response = response if isinstance(response, dict) else {}
@@ -144,9 +150,14 @@ class Decoder:
         return [Keepalive()] if kind in KEEPALIVES else []
 
     def _item(self, verb: str, payload: dict[str, Json]) -> list[Event]:
+        index = payload.get("output_index")
         for item in objects_of([payload.get("item")]):
-            take = self._items.done if verb == "done" else self._items.add
-            take(item, payload.get("output_index"))
+            if verb == "done":
+                self._items.done(item, index)
+                self._passed.done(item, index)
+            else:
+                self._items.add(item, index)
+                self._passed.add(item)
         return self._told({})
 
     def _told(self, response: Mapping[str, Json]) -> list[Event]:
@@ -157,7 +168,7 @@ class Decoder:
     def _begin(self, response: Mapping[str, Json]) -> list[Event]:
         if self._start is not None:
             return []
-        self._start = read_start(response)
+        self._start, self._passed.head = read_start(response), response
         self._items.owner = replace(self._items.owner, model=self._start.model)
         return [self._start]
 
@@ -214,6 +225,7 @@ class Encoder:
         self.response: dict[str, Json] = {}
         self._events = 0
         self._output: list[Json] = []  # items that are done
+        self._open_before = 0  # how many stay open that came before the next
         self._message: dict[str, Json] = {}  # the open one
         self._item: dict[str, Json] = {}  # another open one
         self._place: dict[str, Json] = {}  # of the open part, as its events name it
@@ -265,19 +277,45 @@ class Encoder:
         kinds = ("response.created", "response.in_progress")
         return b"".join(self._event(kind, response=self.response) for kind in kinds)
 
+    def follow(self, start: Start | None, passed: Passed, message: Item | None) -> None:
+        """Go on behind what was passed on; `message` is the one that is open."""
+        self._events = passed.number
+        if start is None:
+            return
+        head = response_head(start, self._ctx)
+        own = {"id": start.id or head["id"], "model": start.model}
+        self.response = {**head, **passed.head, **own}
+        self._output = passed.output
+        if message is not None:
+            self._continue(message, passed)
+
+    def _continue(self, message: Item, passed: Passed) -> None:
+        if isinstance(message.index, int):
+            self._open_before = message.index - len(self._output)
+        item = passed.message(message.id)
+        self._message = {**item, "id": message.id or self._id("message")}
+        place = len(self._message["content"])
+        self._part = message.spoken(place)
+        self._pieces = [self._part.text] if self._part else []
+        self._place = {**self._at(self._message), "content_index": place}
+
     # --- items
+
+    @property
+    def _index(self) -> int:
+        """Of the next item."""
+        return len(self._output) + self._open_before
 
     def _id(self, kind: str) -> str:
         stem = self.response["id"].removeprefix("resp_")
-        return f"{PREFIXES.get(kind, 'item')}_{stem}_{len(self._output)}"
+        return f"{PREFIXES.get(kind, 'item')}_{stem}_{self._index}"
 
     def _added(self, item: Json) -> bytes:
-        index = len(self._output)
-        return self._event("response.output_item.added", output_index=index, item=item)
+        return self._event("response.output_item.added", output_index=self._index, item=item)
 
     def _done(self, item: Json) -> bytes:
+        index = self._index
         self._output.append(item)
-        index = len(self._output) - 1
         return self._event("response.output_item.done", output_index=index, item=item)
 
     def _whole(self, item: dict[str, Json], **begun: Json) -> bytes:
@@ -291,7 +329,7 @@ class Encoder:
 
     def _at(self, item: dict[str, Json]) -> dict[str, Json]:
         """How events name an open item."""
-        return {"item_id": item["id"], "output_index": len(self._output)}
+        return {"item_id": item["id"], "output_index": self._index}
 
     def _close_message(self, status: str = "completed") -> bytes:
         message, self._message = self._message, {}
@@ -417,7 +455,7 @@ class Encoder:
 
     def _part_done(self, part: Json) -> bytes:
         self._message["content"].append(part)
-        return self._event("response.content_part.done", **self._place, part=part)
+        return self._event(PART_DONE, **self._place, part=part)
 
     def _close_thought(self, item: dict[str, Json], text: str, native: Native | None) -> bytes:
         if native and native.protocol == PROTOCOL:

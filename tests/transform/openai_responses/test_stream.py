@@ -817,6 +817,136 @@ def test_an_error_before_everything_has_a_response_all_the_same() -> None:
     ]  # fmt: skip
 
 
+# --- the end of a stream that a client got as it came
+
+
+PASSED_HEAD = {"id": "r-1", "model": "up", "created_at": 7, "metadata": {"a": "b"}, "odd": 1}
+BEGINNING = {"type": "response.created", "response": PASSED_HEAD}
+SPEECH = {"id": "m-1", "type": "message", "role": "assistant", "phase": "commentary"}
+
+
+def added(item: dict[str, Any], index: int | None = 0, verb: str = "added") -> dict[str, Any]:
+    return {"type": f"response.output_item.{verb}", "output_index": index, "item": item}
+
+
+def says(delta: str, kind: str = "output_text", **place: Any) -> dict[str, Any]:
+    return {"type": f"response.{kind}.delta", "item_id": "m-1", **place, "delta": delta}
+
+
+def broken_off(*payloads: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the client gets when it has got `payloads`, and the stream breaks off."""
+    decoder = Decoder(ctx_for())
+    events = [e for payload in payloads for e in decoder.feed(SseEvent("", json.dumps(payload)))]
+    start = next((event for event in events if isinstance(event, Start)), None)
+    begun = replace(start, model="asked") if start else None
+    return told(decoder.ending(begun, ctx_for()).encode(Failure(BUSY)))
+
+
+def test_what_breaks_off_a_stream_that_passed_keeps_its_names_and_numbers() -> None:
+    *_, failed = events = broken_off(
+        {**BEGINNING, "sequence_number": 4},
+        {**added(SPEECH), "sequence_number": 5},
+        {**says("Hi"), "sequence_number": 6},
+        {**says(" you"), "sequence_number": 7},
+    )
+    assert [(e["type"].removeprefix("response."), e["sequence_number"]) for e in events] == [
+        ("output_text.done", 8),
+        ("content_part.done", 9),
+        ("output_item.done", 10),
+        ("error", 11),
+        ("failed", 12),
+    ]
+    place = {"item_id": "m-1", "output_index": 0, "content_index": 0}
+    assert place.items() <= events[0].items() and place.items() <= events[1].items()
+    text = {"type": "output_text", "text": "Hi you", "annotations": [], "logprobs": []}
+    assert events[2]["item"] == {**SPEECH, "status": "incomplete", "content": [text]}
+    response = failed["response"]
+    assert response["output"] == [events[2]["item"]] and response["status"] == "failed"
+    assert response.items() >= {**PASSED_HEAD, "model": "asked"}.items()
+    assert {"tools", "usage", "parallel_tool_calls"} < response.keys()
+
+
+PART = {"type": "output_text", "text": "Hi", "annotations": [{"type": "odd"}]}
+HI = {"type": "output_text", "text": "Hi", "annotations": [], "logprobs": []}
+PART_DONE = {"type": "response.content_part.done", "item_id": "m-1", "part": PART}
+WHOLE_CALL = {"id": "f-1", "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+THOUGHT = {"id": "t-1", "type": "reasoning", "summary": []}
+
+
+@pytest.mark.parametrize(
+    "payloads, output, done",
+    [
+        pytest.param([], [], [], id="nothing was said"),
+        pytest.param(
+            [added(WHOLE_CALL), added(WHOLE_CALL, verb="done")],
+            [WHOLE_CALL],
+            [],
+            id="what is done stays as it is",
+        ),
+        pytest.param([added(WHOLE_CALL)], [], [], id="half a call: an app could take it for one"),
+        pytest.param(
+            [added(WHOLE_CALL, 1, "done"), added(SPEECH, 0, "done")],
+            [SPEECH, WHOLE_CALL],
+            [],
+            id="items that were done in another order",
+        ),
+        pytest.param(
+            [added(WHOLE_CALL, None, "done"), added(SPEECH, None, "done")],
+            [WHOLE_CALL, SPEECH],
+            [],
+            id="items without a place",
+        ),
+        pytest.param(
+            [added(SPEECH), says("Hi"), PART_DONE],
+            [("m-1", [PART])],
+            [0],
+            id="a part that is whole, in a message that is not",
+        ),
+        pytest.param(
+            [added(SPEECH), says("Hi"), PART_DONE, says("No", "refusal", content_index=1)],
+            [("m-1", [PART, {"type": "refusal", "refusal": "No"}])],
+            [0],
+            id="a refusal behind it",
+        ),
+        pytest.param([added(SPEECH)], [("m-1", [])], [0], id="a message without a word"),
+        pytest.param(
+            [added(THOUGHT), added(SPEECH, 1), says("Hi"), PART_DONE],
+            [("m-1", [PART])],
+            [1],
+            id="a message beside a thought that is not over",
+        ),
+        pytest.param(
+            [added(WHOLE_CALL, verb="done"), {"type": "response.output_text.delta", "delta": "Hi"}],
+            [WHOLE_CALL, ("msg_r-1_1", [HI])],
+            [1],
+            id="a text that nothing opened",
+        ),
+    ],
+)
+def test_what_was_said_of_a_stream_that_passed_is_in_its_end(
+    payloads: list[dict[str, Any]], output: list[Any], done: list[int]
+) -> None:
+    *events, error, failed = broken_off(BEGINNING, *payloads)
+    assert (error["type"], failed["type"]) == ("error", "response.failed")
+    assert error["sequence_number"] == 1 + len(payloads) + len(events)
+    items = [e for e in events if e["type"] == "response.output_item.done"]
+    assert [e["output_index"] for e in items] == done
+    found = failed["response"]["output"]
+    assert all(e["item"] in found for e in items)
+    assert [half(item) if item.get("status") == "incomplete" else item for item in found] == output
+
+
+def half(item: dict[str, Any]) -> tuple[str, list[Any]]:
+    return item["id"], item["content"]
+
+
+def test_a_stream_that_never_began_begins_behind_what_passed() -> None:
+    events = broken_off({"type": "keepalive", "sequence_number": 0})
+    assert [(e["type"].rpartition(".")[2], e["sequence_number"]) for e in events] == [
+        ("created", 1), ("in_progress", 2), ("error", 3), ("failed", 4),
+    ]  # fmt: skip
+
+
 def test_an_error_is_the_last_word() -> None:
     encoder = Encoder(ctx_for())
     events = events_of(TextPart("a"), finish=STOP)
