@@ -250,11 +250,9 @@ class Answer:
 
     def break_off(self, error: Error) -> bytes:
         """What has come whole goes before it, and may be all there was to say."""
-        if self._exact or self._is_over:
+        if self._exact:
             return b""
-        if not self._is_stream:
-            return self._encoded(self._seen([Failure(error)]))
-        out = self._last()
+        out = self._last() if self._is_stream else b""
         return out if self._is_over else out + self._closed([Failure(error)])
 
     # --- both

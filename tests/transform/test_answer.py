@@ -294,6 +294,14 @@ def test_what_came_last_may_have_been_the_end(client: str) -> None:
     assert out.endswith(b"data: [DONE]\n" if client == "openai_chat" else b'message_stop"}\n\n')
 
 
+def test_the_end_that_came_last_is_told_where_all_had_been_said_before_it() -> None:
+    usage = b'data: {"id":"c1","choices":[],"usage":{"completion_tokens":1}}\n\n'
+    t = translator("openai_chat")
+    t.stream(b"".join(TEXT[:-1]) + usage + TEXT[-1][:-2])
+    assert t.phase == "finished" and t.break_off(ERROR) == [TEXT[-1][:-2]]
+    assert t.break_off(ERROR) == []
+
+
 def test_nothing_is_left_of_a_line_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SseParser", partial(SseParser, limit=500))
     t = translator("openai_chat")
