@@ -16,7 +16,9 @@ from bridge.ledger import Ledger
 from bridge.repairs import Repairs
 from bridge.routing import Router, Target
 from bridge.steps import AGAIN, WAIT, Done, Reply, Say, Step
+from bridge.store import Store
 from bridge.transform import TransformError
+from bridge.transform.model import Protocol
 
 CONFIG: dict[str, Any] = {
     "upstreams": {
@@ -64,16 +66,21 @@ def body(**fields: Any) -> bytes:
 
 
 def opened(
-    content: bytes = b"", ledger: Ledger | None = None, resends: bool = True, **config: Any
+    content: bytes = b"",
+    ledger: Ledger | None = None,
+    resends: bool = True,
+    protocol: Protocol = "anthropic_messages",
+    store: Store | None = None,
+    **config: Any,
 ) -> tuple[Exchange, Told]:
     failover = {**CONFIG["failover"], **config.pop("failover", {})}
     parsed = parse(json.dumps({**CONFIG, **config, "failover": failover}), "c", {})
     call = Call(
-        "anthropic_messages",
+        protocol,
         "https",
         "api.anthropic.com",
         443,
-        "/v1/messages",
+        "/v1/responses" if protocol == "openai_responses" else "/v1/messages",
         HEADERS,
         content or body(stream=True),
     )
@@ -90,6 +97,7 @@ def opened(
         strict=parsed.strict,
         notes_header=parsed.notes_header,
         ledger=ledger,
+        store=store,
         resends=resends,
         now=100.0,
     )
@@ -610,6 +618,20 @@ def test_an_app_may_hang_up_behind_the_last_word() -> None:
     made.broke("Client disconnected.", 103.0, cancelled=True)
     assert told.outcomes == [("chat", Answered(200))] and made.trace.over
     assert made.trace.attempts[0].outcome == "ok"
+
+
+def test_trap_40_a_stream_has_one_id_by_which_its_answer_is_known_before_the_app_has_it() -> None:
+    store = Store(Bounds(1 << 20, 60))
+    asked = json.dumps({"model": "m", "input": "hi", "stream": True}).encode()
+    made, _ = opened(asked, protocol="openai_responses", store=store)
+    begun(made)
+    made.answered(200, SSE, 101.0)
+    beginning = said(made.take(ROLE + TEXT, 102.0))
+    assert "response.created" in beginning and not store.knows("resp_1", 102.0)
+    end = said(made.take(END + DONE, 103.0))
+    assert "response.completed" in end and store.knows("resp_1", 103.0)
+    events = [json.loads(line[6:]) for line in (beginning + end).split("\n") if line[:5] == "data:"]
+    assert {event["response"]["id"] for event in events if "response" in event} == {"resp_1"}
 
 
 def test_what_the_upstream_wants_back_is_kept() -> None:

@@ -77,7 +77,7 @@ def answered(of: Requests) -> None:
     of.remember(translator, "chat", 2.0)
 
 
-def test_an_answer_can_be_named_and_is_put_in_where_nobody_else_knows_it() -> None:
+def test_trap_40_an_answer_can_be_named_and_is_put_in_where_nobody_else_knows_it() -> None:
     store = Store(BOUNDS)
     answered(requests({"model": "m", "input": "hi"}, store=store))
     later = {"model": "m", "input": "and?", "previous_response_id": "resp_1"}

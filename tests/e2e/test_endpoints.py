@@ -113,7 +113,7 @@ def test_an_upstream_that_cannot_count_after_all_is_estimated_for(
 
 @pytest.mark.parametrize("upstream", ["messages", "chat"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_an_answer_may_be_named_by_the_next_request(
+def test_trap_40_an_answer_may_be_named_by_the_next_request(
     vendors: Any, sim: Simulator, upstream: str, stream: bool
 ) -> None:
     _, o = vendors(upstream)
@@ -122,7 +122,9 @@ def test_an_answer_may_be_named_by_the_next_request(
         if not stream:
             return o.responses.create(model="gpt", input=text, **more)
         with o.responses.stream(model="gpt", input=text, **more) as events:
-            return events.get_final_response()
+            told = [event.response for event in events if hasattr(event, "response")]
+        assert len({response.id for response in told}) == 1
+        return told[-1]
 
     first = ask("[[text:One.]]")
     second = ask("[[text:Two.]]", previous_response_id=first.id, instructions="be brief")

@@ -270,7 +270,7 @@ def test_within_a_protocol_all_headers_of_an_answer_pass() -> None:
         ),
     ],
 )
-def test_what_a_client_is_told(
+def test_trap_52_what_a_client_is_told(
     given_headers: dict[str, str], client: Protocol, made_by: Protocol, told: dict[str, str]
 ) -> None:
     found = response_headers(given_headers, client, made_by, NOW)

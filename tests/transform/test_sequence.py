@@ -3,7 +3,7 @@
 from bridge.transform.answers import CitationDelta, Event, PartDelta, PartEnd, PartStart
 from bridge.transform.model import Citation, Native, ReasoningPart, TextPart, ToolCallPart
 from bridge.transform.notes import Notes
-from bridge.transform.sequence import UNNAMED, Call, Prose, Sequence
+from bridge.transform.sequence import Call, Prose, Sequence
 
 
 def call(notes: Notes, name: str = "f", call_id: str = "", custom: bool = False) -> Call:
@@ -92,7 +92,7 @@ def test_trap_23_a_name_that_never_comes_loses_no_call() -> None:
     sequence.begin(nameless)
     sequence.call(nameless, "1", "", '{"a":1}')
     sequence.finish(cut=False)
-    assert sequence.take() == [started(UNNAMED, "1"), PartDelta('{"a":1}'), PartEnd()]
+    assert sequence.take() == [started("unnamed_tool", "1"), PartDelta('{"a":1}'), PartEnd()]
     assert sequence.calls == 1
 
 

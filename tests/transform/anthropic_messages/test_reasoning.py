@@ -198,9 +198,16 @@ def test_older_models_get_a_budget(effort: Any, budget: int) -> None:
     assert encoded(Reasoning(effort), MANUAL) == (Thinking(config, None, 50_000), [])
 
 
-def test_a_budget_given_in_tokens_is_kept() -> None:
-    thinking, _ = encoded(Reasoning(budget=5_000), MANUAL)
-    assert thinking.config and thinking.config["budget_tokens"] == 5_000
+@pytest.mark.parametrize(
+    "given, sent",
+    [
+        pytest.param(5_000, 5_000, id="kept"),
+        pytest.param(1_023, 1_024, id="trap 37: one that is too small is the least there is"),
+    ],
+)
+def test_a_budget_given_in_tokens(given: int, sent: int) -> None:
+    thinking, _ = encoded(Reasoning(budget=given), MANUAL)
+    assert thinking.config and thinking.config["budget_tokens"] == sent
 
 
 SMALL = Profile(adaptive=(), output_limits=(("small", 4_096), ("tiny", 1_000)))
@@ -229,7 +236,7 @@ SMALL = Profile(adaptive=(), output_limits=(("small", 4_096), ("tiny", 1_000)))
         pytest.param("any", 0, (None, 0), [], id="no answer wanted, no thinking"),
     ],
 )
-def test_a_budget_fits_into_max_tokens(
+def test_trap_37_a_budget_fits_into_max_tokens(
     model: str, max_tokens: int | None, thinking: Any, noted: list[str]
 ) -> None:
     result, codes = encoded(Reasoning("medium"), model, max_tokens, profile=SMALL)

@@ -322,7 +322,10 @@ def test_a_bare_request() -> None:
         pytest.param({}, {}, [], id="nothing said"),
         pytest.param({"max_tokens": 50}, {"max_output_tokens": 50}, [], id="trap 38: the limit"),
         pytest.param(
-            {"max_tokens": 5}, {"max_output_tokens": 16}, ["hint_dropped"], id="has a least"
+            {"max_tokens": 5},
+            {"max_output_tokens": 16},
+            ["hint_dropped"],
+            id="trap 38: the limit has a least",
         ),
         pytest.param(
             {"max_tokens": 0},
