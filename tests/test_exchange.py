@@ -316,6 +316,18 @@ def test_trap_12_the_error_of_a_single_upstream_is_told_as_it_came() -> None:
     assert "x-bridge-attempts" not in dict(reply.headers)
 
 
+def test_trap_52_an_error_in_other_words_keeps_its_request_id_and_its_hints() -> None:
+    made, _ = opened(routes=[{"upstreams": ["chat"]}])
+    begun(made)
+    hints = [("retry-after", "7"), ("retry-after-ms", "7000"), ("x-should-retry", "true")]
+    made.answered(429, [*JSON, *hints], 101.0)
+    made.whole(b'{"error": {"message": "slow down", "code": "rate_limit_exceeded"}}', 102.0)
+    reply = exhausted(made, 102.0)
+    told = json.loads(reply.body)
+    assert (told["error"]["type"], told["request_id"]) == ("rate_limit_error", "req_1")
+    assert {("request-id", "req_1"), *hints} <= set(reply.headers)
+
+
 def test_trap_10_of_several_errors_the_most_useful_is_told_with_who_was_asked() -> None:
     made, _ = opened()
     begun(made)

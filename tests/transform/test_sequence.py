@@ -1,5 +1,7 @@
 """Interleaved parts become a sequence with one open at a time."""
 
+import pytest
+
 from bridge.transform.answers import CitationDelta, Event, PartDelta, PartEnd, PartStart
 from bridge.transform.model import Citation, Native, ReasoningPart, TextPart, ToolCallPart
 from bridge.transform.notes import Notes
@@ -84,6 +86,17 @@ def test_trap_23_tool_name_late() -> None:
     sequence.call(late, "other", "f", "")
     sequence.call(late, "", "g", "")  # repeated or changed: the first counts
     assert sequence.take() == [started("f", "id"), PartDelta('{"a":1}')]
+
+
+@pytest.mark.parametrize("again", ["b", "c"], ids=["the same", "another"])
+def test_trap_23_of_a_name_that_comes_again_with_the_id_the_first_counts(again: str) -> None:
+    sequence, notes = Sequence(), Notes()
+    first, second = call(notes, "a", "1"), call(notes, "b")
+    sequence.begin(first)
+    sequence.begin(second)
+    sequence.call(second, "2", again, "")
+    sequence.finish(cut=False)
+    assert started("b", "2") in sequence.take()
 
 
 def test_trap_23_a_name_that_never_comes_loses_no_call() -> None:

@@ -94,8 +94,10 @@ def test_trap_19_results_stand_right_behind_their_calls_at_chat(
     body = asked(said("user", "Go"), said("assistant", answer), said("user", told))
     out, _ = sent(A, body)
     assert [message["role"] for message in out["messages"]] == roles
-    ids = [message["tool_call_id"] for message in out["messages"] if message["role"] == "tool"]
+    results = [message for message in out["messages"] if message["role"] == "tool"]
+    ids = [message["tool_call_id"] for message in results]
     assert sorted(ids) == [call["id"] for call in out["messages"][1]["tool_calls"]]
+    assert {message["content"] for message in results} == {"done"}
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def test_a_budget_given_in_tokens(given: int, sent: int) -> None:
     assert thinking.config and thinking.config["budget_tokens"] == sent
 
 
-SMALL = Profile(adaptive=(), output_limits=(("small", 4_096), ("tiny", 1_000)))
+SMALL = Profile(adaptive=(), output_limits=(("even", 8_192), ("small", 4_096), ("tiny", 1_000)))
 
 
 @pytest.mark.parametrize(
@@ -224,12 +224,20 @@ SMALL = Profile(adaptive=(), output_limits=(("small", 4_096), ("tiny", 1_000)))
             id="the client's limit comes on top of the budget",
         ),
         pytest.param(
+            "any",
+            8_192,
+            (8_192, 16_384),
+            ["thinking_conflict"],
+            id="also one that is just as high",
+        ),
+        pytest.param(
             "small",
             1_000,
             (2_048, 4_096),
             ["thinking_conflict"],
             id="up to the model's limit, of which half is for thinking",
         ),
+        pytest.param("even", None, (4_096, 8_192), [], id="also where the model's is just as high"),
         pytest.param("small", None, (2_048, 4_096), [], id="the model's limit is the default"),
         pytest.param("any", None, (8_192, 32_000), [], id="or the profile's"),
         pytest.param("tiny", 500, (None, 500), ["thinking_conflict"], id="no room for thinking"),

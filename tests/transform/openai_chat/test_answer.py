@@ -257,7 +257,7 @@ AB = [("1", "a", '{"x":1}'), ("2", "b", '{"y":2}')]
                 [piece(None, "1", None, ":1}"), piece(None, "2", None, ":2}")],
             ],
             AB,
-            id="no index, interleaved by id",
+            id="trap 24: no index, interleaved by id",
         ),
         pytest.param(
             [[piece(None, "1", "a", '{"x"')], [piece(arguments=":1}")]],
@@ -267,12 +267,12 @@ AB = [("1", "a", '{"x":1}'), ("2", "b", '{"y":2}')]
         pytest.param(
             [[piece(name="a", arguments='{"x":1}'), piece(name="b", arguments='{"y":2}')]],
             [("", "a", '{"x":1}'), ("", "b", '{"y":2}')],
-            id="neither, but side by side",
+            id="trap 24: neither, but side by side",
         ),
         pytest.param(
             [[piece(name="a", arguments='{"x":1}')], [piece(name="a", arguments='{"y":2}')]],
             [("", "a", '{"x":1}'), ("", "a", '{"y":2}')],
-            id="neither, one after the other",
+            id="trap 24: neither, one after the other",
         ),
         pytest.param(
             [[piece(name="a", arguments="{}"), piece(name="a", arguments="{}")]],
@@ -282,7 +282,7 @@ AB = [("1", "a", '{"x":1}'), ("2", "b", '{"y":2}')]
         pytest.param(
             [[piece(0, "", "a", '{"x":1}')], [piece(0, "", "b", '{"y":2}')]],
             [("", "a", '{"x":1}'), ("", "b", '{"y":2}')],
-            id="one index and empty ids, whole calls",
+            id="trap 24: one index and empty ids, whole calls",
         ),
         pytest.param(
             [

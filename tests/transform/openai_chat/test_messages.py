@@ -516,7 +516,7 @@ def test_trap_21_images_move_behind_the_last_result() -> None:
     assert noted == ["tool_image_moved"] * 3 + ["prefill_unsupported"]
 
 
-def test_images_are_counted_anew_in_each_turn_and_said_without_a_user_turn() -> None:
+def test_trap_21_images_are_counted_anew_in_each_turn_and_said_without_a_user_turn() -> None:
     round_trip = [said("assistant", CALL), said("tool", result("1", PICTURE))]
     messages, _ = encode(*round_trip, *round_trip)
     assert [m["role"] for m in messages] == ["assistant", "tool", "user"] * 2

@@ -207,7 +207,7 @@ HOSTED = "hosted_output_dropped"
                 said("assistant", ToolCallPart("1", "c", "4 + 4", "custom")),
                 said("tool", result("1", "8", PICTURE, kind="custom")),
             ],
-            id="a freeform tool, and a result with an image",
+            id="trap 21: a freeform tool, and a result with an image",
         ),
         pytest.param(
             [answering("1", "[tool error] it broke"), answering("2", "[tool error]")],
