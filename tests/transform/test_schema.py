@@ -151,7 +151,9 @@ def test_a_schema_is_cleaned_without_loss(schema: Schema, expected: Schema) -> N
         ),
     ],
 )
-def test_what_cannot_be_enforced_is_told(schema: Schema, description: str, keyword: str) -> None:
+def test_trap_27_what_cannot_be_enforced_is_told(
+    schema: Schema, description: str, keyword: str
+) -> None:
     cleaned = clean_for_anthropic(closed(a=schema))
     assert cleaned.schema["properties"]["a"]["description"] == description
     assert cleaned.relaxed == [f"schema.a: {keyword}"]
@@ -294,7 +296,7 @@ EMPTY = {"type": "object", "properties": {}}
         ),
     ],
 )
-def test_tools_get_an_object_at_the_root(schema: Schema, expected: Schema) -> None:
+def test_trap_27_tools_get_an_object_at_the_root(schema: Schema, expected: Schema) -> None:
     assert object_root(schema) == (expected, False)
 
 
@@ -311,12 +313,12 @@ def test_tools_get_an_object_at_the_root(schema: Schema, expected: Schema) -> No
         pytest.param({"$ref": "https://a/b.json"}, id="a reference elsewhere"),
     ],
 )
-def test_another_root_is_wrapped(schema: Schema) -> None:
+def test_trap_27_another_root_is_wrapped(schema: Schema) -> None:
     wrapped = {"type": "object", "properties": {"value": schema}, "required": ["value"]}
     assert object_root(schema) == (wrapped, True)
 
 
-def test_definitions_move_to_the_new_root_where_references_look() -> None:
+def test_trap_27_definitions_move_to_the_new_root_where_references_look() -> None:
     schema = {"anyOf": [{"$ref": "#/$defs/A"}], "$defs": {"A": OBJECT}}
     wrapped, is_wrapped = object_root(schema)
     assert is_wrapped
@@ -324,7 +326,7 @@ def test_definitions_move_to_the_new_root_where_references_look() -> None:
     assert resolve(wrapped, "#/$defs/A") == OBJECT
 
 
-def test_a_root_that_is_its_own_reference_is_wrapped() -> None:
+def test_trap_27_a_root_that_is_its_own_reference_is_wrapped() -> None:
     schema = {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}
     assert object_root(schema)[1]
 

@@ -450,11 +450,11 @@ WRAPPED = turn("user", "<system>New.</system>")
             [said("user", "A"), said("system", "New."), said("assistant", "B"), said("user", "C")],
             [turn("user", "A"), WRAPPED, turn("assistant", "B"), turn("user", "C")],
             1,
-            id="to a model that does not take it (trap 33)",
+            id="to a model that does not take it",
         ),
     ],
 )
-def test_late_system_text_stays_in_its_place(
+def test_trap_33_late_system_text_stays_in_its_place(
     model: str, messages: list[Message], turns: list[Any], inlined: int
 ) -> None:
     ctx = own()

@@ -163,15 +163,17 @@ RECURSIVE = {"type": "object", "properties": {"a": {"$ref": "#"}}, "additionalPr
         pytest.param(Tool("f", parameters=RECURSIVE, strict=True), None, id="one in itself"),
     ],
 )
-def test_strict_only_where_it_can_be_kept(tool: Tool, strict: bool | None) -> None:
+def test_trap_27_strict_only_where_it_can_be_kept(tool: Tool, strict: bool | None) -> None:
     ctx = from_chat()
     [encoded] = encode_tools([tool], ctx)
     assert encoded.get("strict") is strict
     assert encoded["input_schema"] == tool.parameters
-    assert codes(ctx) == (["strict_downgraded"] if tool.strict and not strict else [])
+    told = ["the schema of f is not enforced"] if tool.strict and not strict else []
+    assert codes(ctx) == ["strict_downgraded"] * len(told)
+    assert [note.detail for note in ctx.notes] == told
 
 
-def test_more_than_twenty_strict_tools_are_too_many() -> None:
+def test_trap_27_more_than_twenty_strict_tools_are_too_many() -> None:
     tools = [Tool(f"f{n}", parameters=CLOSED, strict=True) for n in range(21)]
     assert all(tool["strict"] for tool in encode_tools(tools[:20], from_chat()))
     assert not any("strict" in tool for tool in encode_tools(tools, from_chat()))
@@ -242,7 +244,7 @@ def test_trap_30_a_built_in_tool_of_the_app_is_a_function() -> None:
 FILES = Tool("file_search", kind="hosted", native=Native("openai_responses", ({},)))
 
 
-def test_another_vendors_built_in_tools_are_dropped() -> None:
+def test_trap_30_another_vendors_built_in_tools_are_dropped() -> None:
     ctx = from_chat()
     server = Native("openai_responses", ({"type": "mcp", "server_label": "files"},))
     tools = [FILES, Tool("mcp", kind="hosted", native=server), Tool("shell", kind="client")]
@@ -476,7 +478,7 @@ def test_a_tool_is_no_part_of_the_request() -> None:
         pytest.param(None, None, None, id="none given"),
         pytest.param({"type": "auto"}, ToolChoice("auto"), None, id="auto"),
         pytest.param({"type": "any"}, ToolChoice("required"), None, id="any"),
-        pytest.param({"type": "none"}, ToolChoice("none"), None, id="none (trap 28)"),
+        pytest.param({"type": "none"}, ToolChoice("none"), None, id="none"),
         pytest.param({"type": "tool", "name": "f"}, ToolChoice("tool", "f"), None, id="a tool"),
         pytest.param(
             {"type": "auto", "disable_parallel_tool_use": True},
@@ -486,7 +488,9 @@ def test_a_tool_is_no_part_of_the_request() -> None:
         ),
     ],
 )
-def test_a_choice_both_ways(wire: Any, choice: ToolChoice | None, parallel: bool | None) -> None:
+def test_trap_28_a_choice_both_ways(
+    wire: Any, choice: ToolChoice | None, parallel: bool | None
+) -> None:
     ctx = own()
     assert decode_tool_choice(wire) == (choice, parallel)
     assert encode_tool_choice(choice, parallel, [Tool("f")], [{"name": "f"}], ctx) == wire
@@ -581,7 +585,7 @@ def test_trap_31_a_call_of_any_tool_cannot_be_demanded_when_all_are_gone() -> No
     assert (refused.value.where, refused.value.code) == ("tool_choice", "hosted_tool_unsupported")
 
 
-def test_without_tools_there_is_no_choice() -> None:
+def test_trap_28_a_choice_without_tools_is_dropped() -> None:
     ctx = from_chat()
     assert encode_tool_choice(ToolChoice("auto"), False, [], [], ctx) is None
     assert encode_tool_choice(None, False, [], [], ctx) is None

@@ -184,7 +184,7 @@ BASH = Tool("bash", kind="client", native=Native(A, ({"type": "bash_20250124"},)
             Tool("f", None, SCHEMA, strict=True),
             function(parameters=SCHEMA, strict=False),
             ["strict_downgraded"],
-            id="and where it would not",
+            id="trap 27: and where it would not",
         ),
         pytest.param(
             R,
@@ -266,7 +266,7 @@ def test_strict_is_left_out_where_a_server_does_not_know_it() -> None:
     [
         pytest.param(None, None, id="none"),
         pytest.param("auto", ToolChoice("auto"), id="auto"),
-        pytest.param("none", ToolChoice("none"), id="trap 28: none stays none"),
+        pytest.param("none", ToolChoice("none"), id="none stays none"),
         pytest.param("required", ToolChoice("required"), id="required"),
         pytest.param("any", ToolChoice("required"), id="any"),
         pytest.param({"type": "any"}, ToolChoice("required"), id="any, as an object"),
@@ -291,7 +291,7 @@ def test_strict_is_left_out_where_a_server_does_not_know_it() -> None:
         ),
     ],
 )
-def test_a_choice_is_read(choice: Any, expected: ToolChoice | None) -> None:
+def test_trap_28_a_choice_is_read(choice: Any, expected: ToolChoice | None) -> None:
     assert decode_tool_choice({"tool_choice": choice}) == expected
 
 
@@ -348,7 +348,7 @@ F, CUSTOM = Tool("f"), Tool("c", kind="custom")
         pytest.param(None, None, id="none"),
         pytest.param(ToolChoice("auto"), "auto", id="auto"),
         pytest.param(ToolChoice("required"), "required", id="required"),
-        pytest.param(ToolChoice("none"), "none", id="trap 28: none"),
+        pytest.param(ToolChoice("none"), "none", id="none stays none"),
         pytest.param(ToolChoice("tool", "f"), function(), id="a function"),
         pytest.param(
             ToolChoice("tool", "c"), {"type": "custom", "custom": {"name": "c"}}, id="by its kind"
@@ -371,7 +371,7 @@ F, CUSTOM = Tool("f"), Tool("c", kind="custom")
         ),
     ],
 )
-def test_a_choice_is_written(choice: ToolChoice | None, encoded: Any) -> None:
+def test_trap_28_a_choice_is_written(choice: ToolChoice | None, encoded: Any) -> None:
     ctx = context(A, C)
     tools = [F, CUSTOM]
     assert encode_tool_choice(choice, tools, encode_tools(tools, ctx), ctx) == encoded

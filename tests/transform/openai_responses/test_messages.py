@@ -196,7 +196,7 @@ HOSTED = "hosted_output_dropped"
                 message("assistant", "a"),
             ],
             [said("user", "u"), said("assistant", REASONING, "a")],
-            id="tools and settings are no part of it",
+            id="trap 30: tools and settings are no part of it",
         ),
         pytest.param(
             [
@@ -386,7 +386,7 @@ GAVE = {"type": "function_call_output", "call_id": "1", "output": "42"}
                 said("developer", ADDED),
                 said("assistant", "a"),
             ],
-            id="in their place",
+            id="trap 30: in their place",
         ),
         pytest.param(
             [message("user", "u"), THOUGHT, LESS, message("assistant", "a"), message("user", "v")],
@@ -555,7 +555,7 @@ def test_trap_34_a_billing_header_is_no_instruction() -> None:
     assert encode(said("system", header)) == (None, [], ["billing_header_dropped"])
 
 
-def test_a_server_may_know_fewer_roles_and_places() -> None:
+def test_trap_33_a_server_may_know_fewer_roles_and_places() -> None:
     profile = Profile(developer_role=False, late_system=False)
     turns = [said("developer", "d"), HI, said("developer", "late", PICTURE, "text")]
     assert encode(*turns, client=C, profile=profile) == (
@@ -716,7 +716,7 @@ COMMENTARY = {"phase": "commentary"}
                 message("user", "hi"),
             ],
             ["server_tool_dropped", "opaque_foreign", "hint_dropped", "item_dropped"],
-            id="what is not the upstream's own is dropped, or gives its text",
+            id="trap 30: what is not the upstream's own is dropped, or gives its text",
         ),
         pytest.param(
             [

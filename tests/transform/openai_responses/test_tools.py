@@ -74,7 +74,7 @@ SEARCH = {"type": "tool_search", "execution": "client", "description": "Finds.",
         pytest.param(
             [function(), namespace("ns", function("g"), {"type": "custom", "name": "c"})],
             [Tool("f"), Tool("g", namespace="ns"), Tool("c", kind="custom", namespace="ns")],
-            id="a namespace",
+            id="trap 30: a namespace",
         ),
         pytest.param(
             [namespace("ns", function()), namespace("ms", function())],
@@ -230,7 +230,9 @@ def found(*tools: Any, **more: Any) -> dict[str, Any]:
         pytest.param([USER, adding(function())], ["f"], [], id="known before"),
     ],
 )
-def test_tools_stand_in_items_too(given: list[Any], names: list[str], noted: list[str]) -> None:
+def test_trap_30_tools_stand_in_items_too(
+    given: list[Any], names: list[str], noted: list[str]
+) -> None:
     ctx = context(R, A)
     tools = decode_tools({"tools": [function()], "input": given}, ctx)
     assert [tool.name for tool in tools] == names
@@ -304,7 +306,7 @@ def anthropic(wire: Any, name: str = "x", kind: Any = "hosted", **options: Any) 
             Tool("f", None, SCHEMA, strict=True),
             [function(parameters=SCHEMA, strict=False)],
             ["strict_downgraded"],
-            id="and where it would not",
+            id="trap 27: and where it would not",
         ),
         pytest.param(
             C,
@@ -512,7 +514,7 @@ def test_the_tools_that_a_server_has_are_listed() -> None:
     [
         pytest.param(None, None, id="none"),
         pytest.param("auto", ToolChoice("auto"), id="auto"),
-        pytest.param("none", ToolChoice("none"), id="trap 28: none stays none"),
+        pytest.param("none", ToolChoice("none"), id="none stays none"),
         pytest.param("required", ToolChoice("required"), id="required"),
         pytest.param({"type": "auto"}, ToolChoice("auto"), id="auto, as an object"),
         pytest.param(function(), ToolChoice("tool", "f"), id="a function"),
@@ -556,7 +558,7 @@ def test_the_tools_that_a_server_has_are_listed() -> None:
         ),
     ],
 )
-def test_a_choice_is_read(choice: Any, expected: ToolChoice | None) -> None:
+def test_trap_28_a_choice_is_read(choice: Any, expected: ToolChoice | None) -> None:
     ctx = context(R, R)
     assert decode_tool_choice({"tool_choice": choice}, ctx) == expected
     assert codes(ctx) == []
@@ -612,7 +614,7 @@ FORCED_WEB = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "w
         pytest.param(None, None, id="none"),
         pytest.param(ToolChoice("auto"), "auto", id="auto"),
         pytest.param(ToolChoice("required"), "required", id="required"),
-        pytest.param(ToolChoice("none"), "none", id="trap 28: none"),
+        pytest.param(ToolChoice("none"), "none", id="none stays none"),
         pytest.param(ToolChoice("tool", "f"), function(), id="a function"),
         pytest.param(ToolChoice("tool", "c"), {"type": "custom", "name": "c"}, id="by its kind"),
         pytest.param(ToolChoice("tool", "unheard"), function("unheard"), id="who knows"),
@@ -633,7 +635,7 @@ FORCED_WEB = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "w
         ),
     ],
 )
-def test_a_choice_is_written(choice: ToolChoice | None, encoded: Any) -> None:
+def test_trap_28_a_choice_is_written(choice: ToolChoice | None, encoded: Any) -> None:
     ctx = context(A, R)
     tools = [F, CUSTOM, WEB]
     assert encode_tool_choice(choice, tools, encode_tools(tools, ctx), ctx) == encoded
