@@ -181,7 +181,7 @@ def test_a_number_comes_whatever_happens(happens: Any) -> None:
     assert dict(step.reply.headers)["x-bridge-estimate"] == "1"
 
 
-def test_where_nobody_counts_it_is_estimated() -> None:
+def test_trap_51_where_nobody_counts_it_is_estimated() -> None:
     reply = answer(desk("[{upstreams: [chat]}]"), "POST", "/v1/responses/input_tokens", ASKED)
     assert read(reply)[1]["object"] == "response.input_tokens"
     assert dict(reply.headers)["x-bridge-estimate"] == "1"

@@ -137,7 +137,7 @@ def test_every_message_costs_something(protocol: Protocol) -> None:
         (R, {"input": "Be brief. " * 20}),
     ],
 )
-def test_system_text_counts(protocol: Protocol, fields: Any) -> None:
+def test_trap_51_system_text_counts(protocol: Protocol, fields: Any) -> None:
     assert 60 <= estimate_tokens(protocol, fields) - REQUEST <= 100
 
 
@@ -154,7 +154,7 @@ FUNCTION = {"name": "f", "description": "Reads a file.", "parameters": SCHEMA}
         (R, {"tools": [{"type": "function", **FUNCTION}]}),
     ],
 )
-def test_tools_count_with_their_schemas(protocol: Protocol, fields: Any) -> None:
+def test_trap_51_tools_count_with_their_schemas(protocol: Protocol, fields: Any) -> None:
     fixed = TOOLS[protocol] + TOOL
     assert fixed + 40 <= costs("", protocol, **fields) <= fixed + 80
     [(name, tools)] = fields.items()

@@ -67,7 +67,9 @@ def test_dump_text_is_the_same_as_a_string(value: Any) -> None:
 @pytest.mark.parametrize(
     "value, text",
     [
-        pytest.param({"b": 1, "a": [1, 2]}, b'{"b":1,"a":[1,2]}', id="compact, keys in order"),
+        pytest.param(
+            {"b": 1, "a": [1, 2]}, b'{"b":1,"a":[1,2]}', id="trap 35: compact, keys in order"
+        ),
         pytest.param("é 漢 😀", '"é 漢 😀"'.encode(), id="UTF-8 as it is"),
         pytest.param("a\ud800é", b'"a\\ud800\\u00e9"', id="a lone surrogate as an escape"),
         pytest.param({"\udfff": 1}, b'{"\\udfff":1}', id="a lone surrogate in a key"),
@@ -97,7 +99,7 @@ def test_loads(mode: str, text: bytes, value: Any) -> None:
     assert loads(text) == value
 
 
-def test_loads_keeps_the_order_of_keys(mode: str) -> None:
+def test_trap_35_loads_keeps_the_order_of_keys(mode: str) -> None:
     assert list(loads(b'{"b":1,"a":2,"c":3}')) == ["b", "a", "c"]
 
 

@@ -127,7 +127,7 @@ def test_short_call_ids_are_legal_and_differ(seeds: list[list[str]]) -> None:
     assert len(set(made)) == len(made)
 
 
-def test_a_short_call_id_is_the_same_in_every_process() -> None:
+def test_trap_35_a_short_call_id_is_the_same_in_every_process() -> None:
     assert short_call_id("resp_1", "2") == "call_BwLF6C-0cGxe4WdjWIepkNmHN0yWmYOkVQTAx5ci"
 
 

@@ -444,7 +444,7 @@ def test_no_call_and_no_word_is_lost_but_of_a_result_that_was_given_twice(
 
 
 @given(history=HISTORIES, answer=ASSISTANTS, more=HISTORIES)
-def test_a_longer_history_only_appends(
+def test_trap_35_a_longer_history_only_appends(
     history: list[Message], answer: Message, more: list[Message]
 ) -> None:
     """Once all calls of a history have their results, no later turn changes how it is written."""
