@@ -51,7 +51,9 @@ def test_state_that_is_no_good_is_noted_with_its_place() -> None:
         pytest.param(A, "", False, id="of nobody knows whom"),
     ],
 )
-def test_state_goes_only_to_who_made_it(protocol: Protocol, upstream: str, owns: bool) -> None:
+def test_trap_36_state_goes_only_to_who_made_it(
+    protocol: Protocol, upstream: str, owns: bool
+) -> None:
     assert exchange().owns(Native(protocol, (), upstream)) is owns
 
 

@@ -70,7 +70,7 @@ def test_equal_state_has_an_equal_envelope(native: Native) -> None:
 
 
 @given(place=st.integers(0, 10_000), letter=st.sampled_from(ALPHABET + "=+/ é\ud800"))
-def test_any_changed_character_is_refused(place: int, letter: str) -> None:
+def test_trap_36_any_changed_character_is_refused(place: int, letter: str) -> None:
     text = sealed()
     place %= len(text)
     changed = text[:place] + letter + text[place + 1 :]
@@ -85,7 +85,7 @@ def test_a_cut_or_continued_envelope_is_refused(length: int, more: str) -> None:
 
 
 @given(key=st.binary())
-def test_another_installations_envelope_is_refused(key: bytes) -> None:
+def test_trap_36_another_installations_envelope_is_refused(key: bytes) -> None:
     assert key == KEY or unseal(sealed(key=key), KEY) == "opaque_invalid"
 
 

@@ -366,14 +366,14 @@ BARE = [text("said")]
         pytest.param(known("sig0==", "other"), "own", True, BARE, id="and the vendor does not"),
     ],
 )
-def test_bare_state_returns_to_who_made_it(
+def test_trap_36_bare_state_returns_to_who_made_it(
     ledger: Ledger | None, upstream: str, own: bool, left: Any
 ) -> None:
     content, untouched = passed_on(HELD, upstream, ledger, own=own)
     assert (content, untouched) == (left, left is HELD)
 
 
-def test_an_envelope_never_goes_on_in_its_own_protocol() -> None:
+def test_trap_36_an_envelope_never_goes_on_in_its_own_protocol() -> None:
     sealed = {"type": "thinking", "thinking": "x", "signature": "brg1.a.b"}
     assert passed_on([sealed, *HELD], "own", None, own=True) == (HELD, False)
 

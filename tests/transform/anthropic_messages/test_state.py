@@ -136,7 +136,7 @@ def test_odd_bodies_hold_none_and_stay(odd: Any) -> None:
         ),
     ],
 )
-def test_what_is_left(content: Any, bare: bool, kept: Any, codes: list[str]) -> None:
+def test_trap_36_what_is_left(content: Any, bare: bool, kept: Any, codes: list[str]) -> None:
     given = body(*content)
     result, notes = left(given, bare=bare)
     assert result == body(*kept) and given == body(*content)

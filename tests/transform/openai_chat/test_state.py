@@ -46,7 +46,7 @@ def test_odd_bodies_hold_none_and_stay(odd: Any) -> None:
         pytest.param([OURS, SIGNED, PLAIN], True, [PLAIN], id="all state goes"),
     ],
 )
-def test_what_is_left(details: Any, bare: bool, kept: Any) -> None:
+def test_trap_36_what_is_left(details: Any, bare: bool, kept: Any) -> None:
     given, ctx = body(*details), context(C, C)
     assert without_state(given, bare=bare, ctx=ctx) == body(*kept)
     assert given == body(*details)

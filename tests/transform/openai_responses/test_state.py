@@ -45,7 +45,7 @@ def test_odd_bodies_hold_none_and_stay(odd: Any) -> None:
         ),
     ],
 )
-def test_what_is_left(items: Any, bare: bool, kept: Any, codes: list[str]) -> None:
+def test_trap_36_what_is_left(items: Any, bare: bool, kept: Any, codes: list[str]) -> None:
     ctx = context(R, R)
     assert without_state({"input": [USER, *items]}, bare=bare, ctx=ctx) == {"input": [USER, *kept]}
     assert [note.code for note in ctx.notes] == codes
