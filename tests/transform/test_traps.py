@@ -397,6 +397,36 @@ HALF: dict[Protocol, list[bytes]] = {
 }
 
 
+BEGUN = {"id": "resp_1", "object": "response", "model": "m", "output": []}
+STREAMS: dict[Protocol, list[bytes]] = {
+    A: [
+        *HALF[A][:4],
+        event("message_delta", delta={"stop_reason": "end_turn"}, usage={}),
+        event("message_stop"),
+    ],
+    C: [HALF[C][0], chunk({}, "stop"), b"data: [DONE]\n\n"],
+    R: [
+        event("response.created", response=BEGUN),
+        event("response.completed", response={**BEGUN, "status": "completed"}),
+    ],
+}
+
+
+@pytest.mark.parametrize("upstream", [A, C, R])
+@pytest.mark.parametrize("spoken", [A, C, R])
+def test_trap_41_so_is_one_that_streams_in_it(upstream: Protocol, spoken: Protocol) -> None:
+    client = C if upstream == A else A
+    translator = Translator(client, upstream)
+    translator.request(json.dumps(ASKED[client]).encode())
+    told(translator, *STREAMS[spoken], b"")
+    if spoken == upstream:
+        assert translator.phase == "finished"
+    else:
+        assert translator.phase == "failed" and translator.failure
+        problem = f"the upstream speaks {spoken}, not {upstream} as it is configured"
+        assert translator.failure.message == problem
+
+
 @pytest.mark.parametrize("client", [A, C, R])
 @pytest.mark.parametrize("upstream", [A, C])
 def test_trap_7_a_call_that_was_cut_is_never_closed(client: Protocol, upstream: Protocol) -> None:
