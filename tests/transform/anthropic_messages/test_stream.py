@@ -177,21 +177,25 @@ BY_CODE = {**FULL_CALL, "caller": {"type": "code_execution_20260120", "tool_id":
         pytest.param(
             [START, *HI, message_delta(), *HI, message_delta("tool_use", 3), STOP],
             [BEGUN, *SAID_HI, ENDED],
-            id="content and another reason behind the reason to stop",
+            id="content and another reason behind the reason to stop (trap 45)",
         ),
         pytest.param(
             [START, *HI, message_delta(), text_delta("more"), STOP],
             [BEGUN, *SAID_HI, ENDED],
             id="a delta behind the reason to stop",
         ),
-        pytest.param([START, *HI, message_delta()], [BEGUN, *SAID_HI, ENDED], id="no message_stop"),
+        pytest.param(
+            [START, *HI, message_delta()], [BEGUN, *SAID_HI, ENDED], id="no message_stop (trap 45)"
+        ),
         pytest.param(
             [START, *HI, message_delta(), SseEvent("message_stop", '{"type":"mess')],
             [BEGUN, *SAID_HI, ENDED],
             id="half a message_stop",
         ),
         pytest.param(
-            [START, *HI[:2], message_delta(), STOP], [BEGUN, *SAID_HI, ENDED], id="no block_stop"
+            [START, *HI[:2], message_delta(), STOP],
+            [BEGUN, *SAID_HI, ENDED],
+            id="no block_stop (trap 45)",
         ),
         pytest.param(
             [START, *HI[:2], *HI, message_delta(), STOP],
@@ -329,6 +333,12 @@ def test_what_is_missing_is_noted(events: list[Any], answer: list[Event], noted:
         pytest.param([STOP], "server", "empty answer", id="nothing but an end"),
         pytest.param([START, *HI], "server", "ended early", id="a cut (trap 46)"),
         pytest.param(
+            [START, *HI, SseEvent("", "[DONE]")],
+            "server",
+            "ended early",
+            id="[DONE] is no end (trap 45)",
+        ),
+        pytest.param(
             [message_start(stop_reason="end_turn"), *HI],
             "server",
             "ended early",
@@ -450,7 +460,7 @@ A_CALL, ANOTHER = ToolCallPart("t", "f", '{"a":1}'), ToolCallPart("t2", "g", '{"
         pytest.param(
             [block_start(TEXT), text_delta("A"), thought("t"), text_delta("B"), block_stop()],
             (TextPart("A"), ReasoningPart("t"), TextPart("B")),
-            id="thinking in a text",
+            id="thinking in a text (trap 42)",
         ),
         pytest.param(
             [

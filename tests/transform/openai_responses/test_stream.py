@@ -231,7 +231,7 @@ def test_a_call_is_over_with_its_item() -> None:
         ),
     ],
 )
-def test_an_answer_ends(last: Any, finish: Finish) -> None:
+def test_trap_45_an_answer_ends_once(last: Any, finish: Finish) -> None:
     ctx = context(A, R)
     assert read(CREATED, delta("a"), last, ctx=ctx)[-2:] == [PartEnd(), Stop(finish, USAGE)]
     assert codes(ctx) == []
