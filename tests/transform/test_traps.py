@@ -505,6 +505,20 @@ def test_trap_49_silence_upstream_is_a_ping_for_messages_and_a_comment_for_chat(
     assert silent.startswith(b":") and late.startswith(b":")
 
 
+PINGS = {A: event("ping"), C: COMMENT, R: event("keepalive", sequence_number=1)}
+
+
+@pytest.mark.parametrize("client, upstream", [(R, A), (A, C), (C, R)])
+def test_trap_49_a_ping_is_told_and_is_no_data(client: Protocol, upstream: Protocol) -> None:
+    translator = Translator(client, upstream)
+    translator.request(json.dumps(ASKED[client]).encode())
+    told(translator, STREAMS[upstream][0])
+    heard = translator.heard
+    (silent,) = told(translator, PINGS[upstream])
+    assert kinds(silent) == ["ping"] if client == A else silent == b": keepalive\n\n"
+    assert heard == translator.heard == 1
+
+
 @pytest.mark.parametrize("client, upstream", [(A, C), (C, A)])
 def test_trap_50_a_whole_answer_to_a_client_that_streams_is_streamed(
     client: Protocol, upstream: Protocol
