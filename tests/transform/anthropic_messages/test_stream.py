@@ -684,7 +684,7 @@ def test_nothing_is_written_after_the_end() -> None:
     assert [encoder.encode(event) for event in late] == [b""] * 5
 
 
-def test_an_error_is_the_last_word() -> None:
+def test_trap_46_an_error_is_the_last_word() -> None:
     error = Error("overloaded", "busy", 503, request_id="req_1")
     assert written(BEGIN, PartStart(TextPart("")), Failure(error), PartDelta("x"), PartEnd())[
         2:

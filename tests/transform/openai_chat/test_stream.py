@@ -812,7 +812,7 @@ def test_a_refusal_of_a_classifier_is_explained() -> None:
     assert chunks(data)[-2]["choices"][0]["finish_reason"] == "content_filter"
 
 
-def test_an_error_is_the_last_word() -> None:
+def test_trap_46_an_error_is_the_last_word() -> None:
     encoder = Encoder(ctx_for())
     events = events_of(TextPart("a"), finish=Finish("stop"))
     data = b"".join(map(encoder.encode, [*events[:3], Failure(Error("overloaded", "busy", 529))]))

@@ -947,7 +947,7 @@ def test_a_stream_that_never_began_begins_behind_what_passed() -> None:
     ]  # fmt: skip
 
 
-def test_an_error_is_the_last_word() -> None:
+def test_trap_46_an_error_is_the_last_word() -> None:
     encoder = Encoder(ctx_for())
     events = events_of(TextPart("a"), finish=STOP)
     for item in [*events[:3], Failure(BUSY)]:
