@@ -249,7 +249,7 @@ OF_A = "Result of an earlier tool call a: "
                 assistant(text("so")),
                 user(f"{OF_A}2"),
             ],
-            id="a turn has built on the first answer to its call",
+            id="trap 35: a turn has built on the first answer to its call",
         ),
     ],
 )
@@ -317,7 +317,7 @@ def test_what_the_notes_say() -> None:
         pytest.param(["a", "a", "b", "a"], ["a", "a_2", "b", "a_3"], id="repeated: numbered"),
         pytest.param(["a", "a_2", "a"], ["a", "a_2", "a_3"], id="the number is taken"),
         pytest.param(["a", "a", "a_2"], ["a", "a_2", "a_2_2"], id="the number is taken by us"),
-        pytest.param(["", "x", ""], ["call_h1", "x", "call_h3"], id="empty: by ordinal"),
+        pytest.param(["", "x", ""], ["call_h1", "x", "call_h3"], id="trap 35: empty: by ordinal"),
         pytest.param(["call_h2", ""], ["call_h2", "call_h2_2"], id="the ordinal is taken"),
         pytest.param(["functions.f:0"], [short_call_id("functions.f:0")], id="odd characters"),
         pytest.param(["x" * 65], [short_call_id("x" * 65)], id="over 64 characters"),
