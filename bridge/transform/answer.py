@@ -375,7 +375,7 @@ def _is_whole(sse: SseEvent) -> bool:
     if sse.data is None:
         return False
     try:
-        loads(sse.data)
+        loads_answer(sse.data)
     except ValueError:
         return sse.data.strip() == "[DONE]"
     return True
