@@ -9,6 +9,7 @@ that says the same, and for no other.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import dropwhile
 from typing import NamedTuple
 from typing import Protocol as Interface
 
@@ -102,11 +103,18 @@ def natives(part: Part) -> Iterator[Native]:
 
 
 def turn_of(answer: Response, codec: Codec, ctx: Context) -> Native | None:
-    """`answer` in the words of `codec`, its upstream's; None where it holds no state."""
-    if not any(True for part in answer.parts for _ in natives(part)):
+    """`answer` in the words of `codec`, its upstream's; None where it holds no state, and no text
+    behind a call, which Chat would put before it."""
+    has_state = any(True for part in answer.parts for _ in natives(part))
+    if not (has_state or _speaks_behind_a_call(answer.parts)):
         return None
     body = codec.encode_response(answer, context(ctx.upstream, ctx.upstream))
     return Native(ctx.upstream, (body,), ctx.upstream_id, answer.model)
+
+
+def _speaks_behind_a_call(parts: Iterable[Part]) -> bool:
+    behind = dropwhile(lambda part: not isinstance(part, ToolCallPart), parts)
+    return any(isinstance(part, TextPart | RefusalPart) for part in behind)
 
 
 # Where a block, an item or an entry holds what shows who made it, the first that is there.

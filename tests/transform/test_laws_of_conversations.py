@@ -173,13 +173,14 @@ MESSAGE = {
     "id": "msg_9",
     "role": "assistant",
     "status": "completed",
+    "phase": "final_answer",
     "content": [SAID],
 }
 COMPLETED = {"status": "completed", "incomplete_details": None}
 
 
 def state_in(upstream: Protocol, body: Any) -> list[Any]:
-    """The reasoning that a request gives back, and the calls and texts between it."""
+    """The reasoning and the messages that a request gives back, and the calls between them."""
     return [seen for block in _blocks(upstream, body) if (seen := _seen(block))]
 
 
@@ -215,6 +216,11 @@ def _seen(block: Any) -> Any:
             return block["id"], block["summary"], block["encrypted_content"]
         case "tool_use" | "function_call":
             return block["name"]
+        case "message" if block["role"] == "assistant":
+            content = block["content"]
+            parts = [{"text": content}] if isinstance(content, str) else content
+            said = "".join(part.get("text") or part.get("refusal", "") for part in parts)
+            return f"{block['phase']}: {said}" if said else None
         case _:
             return None
 

@@ -332,6 +332,127 @@ def test_what_a_responses_app_edited_counts() -> None:
     assert answers_in(responses_turn(history, [text("end")])[0]) == [[text("Changed.")]]
 
 
+# --- what OpenAI says in several messages, some of them on its way to the answer
+
+
+def thought(n: int) -> Any:
+    return {"type": "reasoning", "id": f"rs_{n}", "summary": [], "encrypted_content": f"e{n}"}
+
+
+def item(words: str, phase: str, n: int) -> Any:
+    said = [{"type": "output_text", "text": words, "annotations": []}]
+    head = {"type": "message", "id": f"msg_{n}", "role": "assistant", "status": "completed"}
+    return {**head, "phase": phase, "content": said}
+
+
+COMMENTARY, FINAL = "commentary", "final_answer"
+FUNCTION_CALL = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"n":1}'}
+SEVERAL = {
+    "between thoughts": [
+        *(thought(1), item("Looking.", COMMENTARY, 1), thought(2)),
+        *(item("Still.", COMMENTARY, 2), item("42", FINAL, 3)),
+    ],
+    "two": [item("Looking.", COMMENTARY, 1), item("42", FINAL, 2)],
+    "no answer": [thought(1), item("Looking.", COMMENTARY, 1)],
+    "an answer before a call": [item("42", FINAL, 1), {"id": "fc_1", **FUNCTION_CALL}],
+    "an answer behind a call": [{"id": "fc_1", **FUNCTION_CALL}, item("42", FINAL, 1)],
+}
+PLAIN = {
+    "an answer": [item("42", FINAL, 1)],
+    "a call": [item("Looking.", COMMENTARY, 1), {"id": "fc_1", **FUNCTION_CALL}],
+}
+
+
+class Gpt:
+    """An app with GPT behind the bridge."""
+
+    def __init__(self, client: Any, carry: Carry, ledger: Ledger | None) -> None:
+        self._client, self._carry, self._ledger = client, carry, ledger
+        asked = {"model": "claude", "messages": [ASK], "max_tokens": 99}
+        self.body = {**asked, "tools": [TOOL if client == A else FUNCTION]}
+
+    def turn(self, output: list[Any]) -> tuple[list[Any], Any]:
+        """What went upstream in one more call, and the app's message, `output` made it."""
+        moment = self._ledger.at(0) if self._ledger else None
+        translator = Translator(
+            self._client, R, "gpt-5.6", upstream_id="gpt", key=KEY, ledger=moment
+        )
+        sent = json.loads(translator.request(json.dumps(self.body).encode()))["input"]
+        answer = {"id": "resp_1", "model": "gpt-5.6", "status": "completed", "output": output}
+        told = json.loads(translator.response(json.dumps(answer).encode()))
+        if self._ledger:
+            self._ledger.record(translator.turn, [], "gpt", 0)
+        given = told["choices"][0]["message"] if self._client == C else told
+        message = self._carry({"role": "assistant", "content": given["content"], **given})
+        history = [*self.body["messages"], message, *self._results(message)]
+        self.body["messages"] = history
+        return sent, message
+
+    def _results(self, message: Any) -> list[Any]:
+        if message.get("tool_calls"):
+            return [{"role": "tool", "tool_call_id": "c1", "content": "r"}]
+        if any(block["type"] == "tool_use" for block in message["content"] if self._client == A):
+            result = {"type": "tool_result", "tool_use_id": "c1", "content": "r"}
+            return [{"role": "user", "content": [result]}]
+        return [ASK]
+
+
+def without_thinking(message: Any) -> Any:
+    kept = [block for block in message["content"] if "thinking" not in block["type"]]
+    return {"role": "assistant", "content": kept}
+
+
+def returned(output: list[Any]) -> list[Any]:
+    """Messages and calls go back without the ids of their items."""
+    return [
+        item
+        if item["type"] == "reasoning"
+        else {**FUNCTION_CALL}
+        if item["type"] == "function_call"
+        else {
+            "type": "message",
+            "role": "assistant",
+            "content": item["content"][0]["text"],
+            "phase": item["phase"],
+        }
+        for item in output
+    ]
+
+
+KEEPS = [
+    pytest.param(A, known_fields, False, id="Messages, all of it"),
+    pytest.param(A, without_thinking, True, id="Messages, known by the ledger"),
+    pytest.param(C, lambda message: message, False, id="Chat, all of it"),
+    pytest.param(C, known_fields, True, id="Chat, known by the ledger"),
+]
+
+
+@pytest.mark.parametrize("output", [*SEVERAL.values(), *PLAIN.values()], ids=[*SEVERAL, *PLAIN])
+@pytest.mark.parametrize("client, carry, known", KEEPS)
+def test_what_gpt_said_in_several_messages_comes_back_as_it_said_it(
+    client: Any, carry: Carry, known: bool, output: list[Any]
+) -> None:
+    app = Gpt(client, carry, Ledger(Bounds(1 << 20, 60)) if known else None)
+    app.turn(output)
+    sent, _ = app.turn([item("So.", FINAL, 9)])
+    assert sent[1 : 1 + len(output)] == returned(output)
+
+
+@pytest.mark.parametrize("output", PLAIN.values(), ids=PLAIN)
+@pytest.mark.parametrize("client", [A, C])
+def test_a_plain_answer_of_gpt_stays_plain(client: Any, output: list[Any]) -> None:
+    _, message = Gpt(client, lambda message: message, None).turn(output)
+    assert "brg1." not in json.dumps(message)
+
+
+@pytest.mark.parametrize("client, carry", [(A, without_thinking), (C, known_fields)])
+def test_without_carrier_and_ledger_there_is_one_message_of_gpt(client: Any, carry: Carry) -> None:
+    app = Gpt(client, carry, None)
+    app.turn(SEVERAL["two"])
+    sent, _ = app.turn([item("So.", FINAL, 9)])
+    assert sent[1:-1] == returned([item("Looking.42", FINAL, 1)])
+
+
 # --- between two upstreams of one protocol
 
 

@@ -5,7 +5,7 @@ said before; each thing is told once.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ..answers import Event, PartDelta, PartEnd, PartStart, Start
@@ -16,10 +16,14 @@ from ..json_text import Json, dump_text
 from ..lanes import Lane, Lanes, Prose
 from ..model import Native, NativePart, Part, RefusalPart, TextPart, ToolCallPart
 from ..notes import TransformError
+from ..profile import matches
 from ..sequence import Call
 from .parts import (
+    COMMENTARY,
+    FINAL,
     OWN_KEYS,
     PROTOCOL,
+    border_of,
     decode_annotation,
     decode_call_item,
     encode_call_item,
@@ -107,6 +111,7 @@ class _Message(Item):
 
     def __init__(self, item: Object, index: Json, owner: Native, ctx: Context) -> None:
         super().__init__(item, index, owner, ctx)
+        self._phase = text_of(item.get("phase"))
         self._parts: list[Prose] = []
         self._place: Json = None  # of the last part, as the server counts
 
@@ -157,6 +162,8 @@ class _Message(Item):
             self._complete(self._parts[n] if is_known else self._next(kind), part)
         if self._parts:
             self.due += self._parts[-1].close()
+        if any(prose.said or prose.citations for prose in self._parts):
+            self._border(text_of(item.get("phase")) or self._phase)
         refusals = (prose.said for prose in self._parts if isinstance(prose.part, RefusalPart))
         self.refusal = "".join(text for said in refusals for text in said)
 
@@ -165,6 +172,10 @@ class _Message(Item):
             return None
         last = self._parts[-1]
         return replace(last.part, text="".join(last.said))
+
+    def _border(self, phase: str) -> None:
+        ended = {"type": "message", **({"phase": phase} if phase else {})}
+        self.due += [PartStart(NativePart(self._native(ended), "hint_dropped")), PartEnd()]
 
 
 class _Reasoning(Item):
@@ -292,6 +303,44 @@ ABOUT: dict[str, str] = {
 }
 
 
+class _Borders:
+    """Ends of messages: those are told without which their upstream would get them back another.
+
+    Without a word a message goes on in the next text, and its phase is what its place tells.
+    """
+
+    def __init__(self, ctx: Context) -> None:
+        model = ctx.model or (ctx.request.model if ctx.request else "")
+        own = ctx.client == PROTOCOL  # it is told all phases there are
+        self._inside = COMMENTARY if not own and matches(model, ctx.profile.phase) else None
+        self._last = None if own else FINAL
+        self._held: NativePart | None = None  # until it is known what follows
+
+    def pass_on(self, events: Iterable[Event], *, over: bool) -> Iterator[Event]:
+        """`events` without the other ends; `over`: nothing follows."""
+        for event in events:
+            part = event.part if isinstance(event, PartStart) else None
+            if part is not None:
+                yield from self._told(
+                    self._inside, divides=isinstance(part, TextPart | RefusalPart)
+                )
+            if isinstance(part, NativePart) and border_of(part.native):
+                self._held = part
+            elif self._held is None:
+                yield event
+        if over:
+            yield from self._told(self._last)
+
+    def _told(self, known: str | None, *, divides: bool = False) -> Iterator[Event]:
+        """`known`: the phase that its place tells; `divides`: another message follows."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+        phase = held.native.blocks[0].get("phase")
+        if divides or phase not in (None, known):
+            yield from (PartStart(held), PartEnd())
+
+
 class Items:
     """The items of one answer."""
 
@@ -299,10 +348,12 @@ class Items:
         self.owner = Native(PROTOCOL, (), ctx.upstream_id)
         self._ctx = ctx
         self._lanes: Lanes[Item] = Lanes()
+        self._borders = _Borders(ctx)
+        self._finished = False
 
     def take(self) -> list[Event]:
         """What may be told now."""
-        return self._lanes.take()
+        return list(self._borders.pass_on(self._lanes.take(), over=self._finished))
 
     @property
     def message(self) -> Item | None:
@@ -347,6 +398,7 @@ class Items:
 
     def finish(self, output: list[dict[str, Json]], *, cut: bool) -> None:
         """The answer is over; `output` is the server's account of it, which may be empty."""
+        self._finished = True
         by_id = {text_of(item.get("id")): item for item in output if item.get("id")}
         for known in self._lanes.waiting:
             item = by_id.get(known.id) or _item_at(known.index, known.type, output)

@@ -29,10 +29,14 @@ from ..model import (
 )
 from ..prepare import full_name
 from ..profile import matches
+from ..turn import natives
 from .parts import (
+    COMMENTARY,
+    FINAL,
     PROTOCOL,
     SETTINGS,
     TOOLS,
+    border_of,
     decode_call_item,
     decode_parts,
     encode_call_item,
@@ -340,17 +344,30 @@ class _Writer:
     def _answer(self, message: Message) -> Iterator[Json]:
         """Items in the order of the parts; another vendor's texts in a row are one message."""
         said: list[TextPart | RefusalPart] = []
-        calls = [n for n, part in enumerate(message.parts) if isinstance(part, ToolCallPart)]
+        last = max((n for n, part in enumerate(message.parts) if self._goes_on(part)), default=-1)
         for n, part in enumerate(message.parts):
+            phase = COMMENTARY if n <= last else FINAL
             if isinstance(part, TextPart | RefusalPart):
                 said.append(part)
+            elif (border := self._border(part)) is not None:
+                yield from self._said(said, message, phase, told=border.get("phase"))
+                said = []
             elif found := self._items(part):
-                yield from self._said(said, message, commentary=n <= max(calls, default=-1))
+                yield from self._said(said, message, phase)
                 yield from found
                 said = []
-        yield from self._said(said, message, commentary=False)
+        yield from self._said(said, message, FINAL)
         if not message.parts:
             yield _message("assistant", "")
+
+    def _goes_on(self, part: Part) -> bool:
+        """Whether what was said before `part` was not the answer yet."""
+        return isinstance(part, ToolCallPart) or any(map(self._ctx.owns, natives(part)))
+
+    def _border(self, part: Part) -> dict[str, Json] | None:
+        """What ends a message that the upstream made, where `part` does."""
+        borders = (border_of(native) for native in natives(part) if self._ctx.owns(native))
+        return next(borders, None)
 
     def _items(self, part: Part) -> list[Json]:
         match part:
@@ -368,12 +385,15 @@ class _Writer:
                 return []
 
     def _said(
-        self, parts: list[TextPart | RefusalPart], message: Message, *, commentary: bool
+        self,
+        parts: list[TextPart | RefusalPart],
+        message: Message,
+        placed: str,
+        told: str | None = None,
     ) -> Iterator[Json]:
+        """The phase is as `told` by the upstream, else by where it stands, if at all."""
         said = [encode_output(part, self._ctx) for part in parts]
-        phase = message.phase if self._own else None
-        if self._phases and not self._own:
-            phase = "commentary" if commentary else "final_answer"
+        phase = message.phase if self._own else told or (placed if self._phases else None)
         for item in said if self._own else _merged(said):
             # the API's types know a list of parts only with ids, which nobody else can make
             content = item["text"] if "text" in item else [item]

@@ -86,6 +86,15 @@ def given_fields(fields: Mapping[str, Json]) -> dict[str, Json]:
     return {key: value for key, value in fields.items() if value is not None}
 
 
+COMMENTARY, FINAL = "commentary", "final_answer"  # phases of what a model says
+
+
+def border_of(native: Native) -> dict[str, Json] | None:
+    """What `native` says of the message that ends with it; None where it is something else."""
+    block = native.blocks[0] if native.protocol == PROTOCOL and native.blocks else {}
+    return block if block.get("type") == "message" else None
+
+
 def native_part(item: Json, code: str, where: str = "", text: str | None = None) -> NativePart:
     return NativePart(Native(PROTOCOL, (item,)), code, text, where=where)
 

@@ -66,7 +66,7 @@ from .finish import (
     response_head,
     status_of,
 )
-from .parts import PROTOCOL, encode_annotation, encode_call_item
+from .parts import PROTOCOL, border_of, encode_annotation, encode_call_item
 from .state import states
 from .usage import decode_usage, encode_tool_usage, encode_usage
 
@@ -346,6 +346,9 @@ class Encoder:
                 return self._close_message()
             case ToolCallPart():
                 return self._close_message() + self._open_call(part)
+            case NativePart(native) if border := border_of(native):
+                self._message |= border if self._message else {}
+                return self._close_message()
             case NativePart():
                 return self._close_message() + self._native(part)
             case _:

@@ -55,8 +55,14 @@ def own(*blocks: Any) -> Native:
     return Native(R, blocks, "up", "gpt")
 
 
+def border(**phase: str) -> NativePart:
+    """What is told of the end of a message."""
+    return NativePart(own({"type": "message", **phase}), "hint_dropped")
+
+
 def items() -> tuple[Items, Context]:
     ctx = context(A, R)
+    ctx.model = "gpt-5.6"
     made = Items(ctx)
     made.owner = own()
     return made, ctx
@@ -669,9 +675,13 @@ def test_an_item_is_recognised(events: list[Any]) -> None:
 
 def test_an_index_may_be_used_twice() -> None:
     first, second = message(text("a"), id="msg_1"), message(text("b"), id="msg_2")
-    assert parts(done(0, **first), done(0, **second)) == (TextPart("a"), TextPart("b"))
+    assert parts(done(0, **first), done(0, **second)) == (TextPart("a"), border(), TextPart("b"))
     nameless = [message(text(value), id=None) for value in "ab"]
-    assert parts(*(done(0, **item) for item in nameless)) == (TextPart("a"), TextPart("b"))
+    assert parts(*(done(0, **item) for item in nameless)) == (
+        TextPart("a"),
+        border(),
+        TextPart("b"),
+    )
     assert parts(
         added(0, **message()), said(0, "a"), done(0, **first), added(0, **BEGUN), done(0, **CALL)
     ) == (TextPart("a"), ToolCallPart("c", "f", '{"a":1}'))
@@ -680,7 +690,98 @@ def test_an_index_may_be_used_twice() -> None:
 def test_an_id_may_be_used_twice() -> None:
     first, second = (message(text(value)) for value in "ab")
     events = [added(0, **message()), done(0, **first), added(1, **message()), done(1, **second)]
-    assert parts(*events) == (TextPart("a"), TextPart("b"))
+    assert parts(*events) == (TextPart("a"), border(), TextPart("b"))
+
+
+LOOK, SO = (text(value) for value in ("Look.", "So."))
+COMMENTARY, FINAL = {"phase": "commentary"}, {"phase": "final_answer"}
+CALLED = ToolCallPart("c", "f", '{"a":1}')
+
+
+@pytest.mark.parametrize(
+    "output, expected",
+    [
+        pytest.param([message(SO, **FINAL)], (TextPart("So."),), id="the answer"),
+        pytest.param([message(SO)], (TextPart("So."),), id="one without a phase"),
+        pytest.param(
+            [message(LOOK, **COMMENTARY), CALL],
+            (TextPart("Look."), CALLED),
+            id="a word before a call",
+        ),
+        pytest.param([message(LOOK), CALL], (TextPart("Look."), CALLED), id="without a phase"),
+        pytest.param(
+            [message(LOOK, **FINAL), CALL],
+            (TextPart("Look."), border(**FINAL), CALLED),
+            id="an answer before a call",
+        ),
+        pytest.param(
+            [message(LOOK, **COMMENTARY)],
+            (TextPart("Look."), border(**COMMENTARY)),
+            id="a word and nothing behind it",
+        ),
+        pytest.param(
+            [message(LOOK, **COMMENTARY), message(SO, **FINAL)],
+            (TextPart("Look."), border(**COMMENTARY), TextPart("So.")),
+            id="two messages in a row",
+        ),
+        pytest.param(
+            [message(LOOK), message(NO, **FINAL)],
+            (TextPart("Look."), border(), RefusalPart("no")),
+            id="two without a phase, one a refusal",
+        ),
+        pytest.param(
+            [message(text(""), **COMMENTARY), message(SO, **FINAL)],
+            (TextPart("So."),),
+            id="one that says nothing",
+        ),
+        pytest.param(
+            [message(LOOK, SO, **FINAL)],
+            (TextPart("Look."), TextPart("So.")),
+            id="one of two parts",
+        ),
+    ],
+)
+def test_what_ends_a_message_is_told_where_its_place_does_not_tell_it(
+    output: list[Any], expected: tuple[Part, ...]
+) -> None:
+    output = [{**item, "id": f"x_{n}"} for n, item in enumerate(output)]
+    assert parts(output=output) == expected
+    assert parts(*(done(n, **item) for n, item in enumerate(output))) == expected
+
+
+@pytest.mark.parametrize("of", ["the upstream", "the request"])
+def test_models_that_are_told_no_phase_have_it_in_the_border(of: str) -> None:
+    ctx = context(A, R)
+    ctx.model = "my-deployment" if of == "the upstream" else ""
+    ctx.request = Request(A, "gpt-5.6" if of == "the upstream" else "my-deployment")
+    reader = Items(ctx)
+    reader.owner = own()
+    reader.finish([message(LOOK, **COMMENTARY), CALL], cut=False)
+    told = [event.part for event in reader.take() if isinstance(event, PartStart)]
+    assert told[:2] == [TextPart(""), border(**COMMENTARY)]
+
+
+def test_a_client_of_its_own_protocol_is_told_all_phases() -> None:
+    reader = Items(context(R, R))
+    reader.owner = own()
+    reader.finish([message(SO, **FINAL)], cut=False)
+    assert PartStart(border(**FINAL)) in reader.take()
+
+
+def test_the_phase_of_the_last_word_counts() -> None:
+    begun = added(0, **message(**COMMENTARY))
+    assert parts(begun, said(0, "Look."), cut=True) == (TextPart("Look."), border(**COMMENTARY))
+    assert parts(begun, said(0, "So."), done(0, **message(SO, **FINAL))) == (TextPart("So."),)
+
+
+def test_a_border_waits_for_what_follows_and_the_text_does_not() -> None:
+    reader, _ = items()
+    reader.done(message(LOOK, **COMMENTARY), 0)
+    assert reader.take() == [PartStart(TextPart("")), PartDelta("Look."), PartEnd()]
+    reader.add({**message(), "id": "msg_2"}, 1)
+    reader.read("response.output_text", "delta", said(1, "So.")[2])
+    opened = [PartStart(border(**COMMENTARY)), PartEnd(), PartStart(TextPart(""))]
+    assert reader.take() == [*opened, PartDelta("So.")]
 
 
 @pytest.mark.parametrize(

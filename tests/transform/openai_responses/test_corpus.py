@@ -25,6 +25,7 @@ from bridge.transform.openai_responses import (
     decode_response,
     encode_response,
 )
+from bridge.transform.openai_responses.parts import border_of
 from bridge.transform.sse import SseParser
 from tests.transform.recorded import (
     KINDS,
@@ -96,7 +97,8 @@ def assert_says(answer: Response, output: list[dict[str, Any]], name: str) -> No
     assert thoughts == states_in(answer), name
     hosted = [item for item in output if item["type"] not in ("message", "reasoning", *CALLS)]
     built_in = len(own_calls) - len(named)
-    assert len(hosted) == built_in + sum(isinstance(p, NativePart) for p in answer.parts), name
+    natives = [part.native for part in answer.parts if isinstance(part, NativePart)]
+    assert len(hosted) == built_in + sum(border_of(native) is None for native in natives), name
     cited = sum(len(p.get("annotations", ())) for p in content)
     assert cited == sum(len(p.citations) for p in answer.parts if isinstance(p, TextPart)), name
 

@@ -1,5 +1,6 @@
 """The conversation: items gathered to turns, and turns as items."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ from bridge.transform.model import (
 from bridge.transform.notes import TransformError
 from bridge.transform.openai_responses.messages import decode_messages, encode_messages
 from bridge.transform.prepare import prepare
-from bridge.transform.profile import Profile
+from bridge.transform.profile import ALL, Profile
 
 A: Protocol = "anthropic_messages"
 C: Protocol = "openai_chat"
@@ -737,6 +738,57 @@ def test_turns_of_an_anthropic_client_are_items(
     turns: list[Message], given: list[Any], noted: list[str]
 ) -> None:
     assert encode(*turns, profile=Profile()) == (None, given, noted)
+
+
+def border(upstream: str = "", **phase: str) -> Native:
+    return Native(R, ({"type": "message", **phase},), upstream)
+
+
+@pytest.mark.parametrize("phases", [True, False], ids=["told phases", "told none"])
+@pytest.mark.parametrize(
+    "of",
+    [
+        pytest.param(lambda native: ReasoningPart("", native), id="carried"),
+        pytest.param(lambda native: NativePart(native, "hint_dropped"), id="known"),
+    ],
+)
+def test_messages_of_the_upstream_end_where_they_ended(
+    of: Callable[[Native], Part], phases: bool
+) -> None:
+    turn = said(
+        "assistant",
+        *("a", of(border(**FINAL)), "b", of(border()), "c"),
+        *(REASONING, "d", "e", of(border(**COMMENTARY))),
+    )
+    inside = COMMENTARY if phases else {}
+    profile = Profile(phase=ALL if phases else ())
+    assert encode(turn, HI, profile=profile) == (
+        None,
+        [
+            message("assistant", "a", **FINAL),
+            message("assistant", "b", **inside),
+            message("assistant", "c", **inside),
+            THOUGHT,
+            message("assistant", "de", **COMMENTARY),
+            message("user", "hi"),
+        ],
+        [],
+    )
+
+
+def test_the_answer_stands_behind_the_last_border() -> None:
+    turn = said("assistant", "a", NativePart(border(**COMMENTARY), "hint_dropped"), "b")
+    assert encode(turn, HI, profile=Profile())[1] == [
+        message("assistant", "a", **COMMENTARY),
+        message("assistant", "b", **FINAL),
+        message("user", "hi"),
+    ]
+
+
+def test_a_border_of_another_upstream_divides_nothing() -> None:
+    turn = said("assistant", "a", ReasoningPart("", border("another")), "b")
+    given = [message("assistant", "ab", **FINAL), message("user", "hi")]
+    assert encode(turn, HI, profile=Profile()) == (None, given, ["opaque_foreign"])
 
 
 @pytest.mark.parametrize(

@@ -545,6 +545,19 @@ def test_items_are_written_in_order(parts: list[Part], events: list[str]) -> Non
     assert kinds(data) == ["created", "in_progress", *events, "completed"]
 
 
+def test_a_message_ends_where_it_ended_and_has_its_phase() -> None:
+    said = [
+        NativePart(Native(R, ({"type": "message", "phase": phase},)), "hint_dropped")
+        for phase in ("commentary", "final_answer")
+    ]
+    parts = [said[1], TextPart("a"), said[0], TextPart("b"), said[1], said[0]]
+    data = written(events_of(*parts, finish=STOP), context(R, R))
+    assert [(i["content"][0]["text"], i["phase"]) for i in output(data)] == [
+        ("a", "commentary"),
+        ("b", "final_answer"),
+    ]
+
+
 LISTING = Native(A, ({"type": "mcp_tool_listing"},), "claude", "m")
 LISTED = HostedList("docs", ({"name": "f", "input_schema": {}},))
 

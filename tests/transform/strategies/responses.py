@@ -168,6 +168,9 @@ ECHOED: Body = {
 }
 
 
+PHASES = st.sampled_from(["commentary", "final_answer"])
+
+
 @st.composite
 def responses_answers(draw: st.DrawFn, names: st.SearchStrategy[str] = NAMES) -> Answer:
     tokens = draw(counts())
@@ -236,7 +239,7 @@ def _answer_item(
         case "message":
             said = {"type": "output_text", "text": draw(TEXTS), "annotations": [], "logprobs": []}
             head = {"type": kind, "id": f"msg_{id}", "role": "assistant", "status": "completed"}
-            return {**head, "content": [said]}
+            return {**head, "content": [said], "phase": draw(PHASES)}
         case _:
             call = {"call_id": ids.take("call_"), "name": draw(names)}
             arguments = json.dumps(draw(OBJECTS))
