@@ -29,6 +29,8 @@ DEFER = "defer_loading"  # of a tool that is found by search
 UNSUPPORTED = "hosted_tool_unsupported"
 BEARER = "bearer "  # before a token in a header
 WEB_SEARCH_OPTIONS = ("max_uses", "allowed_domains", "blocked_domains", "user_location")
+SEARCH_HINTS = ("search_context_size", "search_content_types")  # how much to find, and what kinds
+OFFLINE = {"external_web_access": False}  # a search of what its vendor keeps
 
 # --- decoding
 
@@ -184,15 +186,20 @@ def _built_in(tool: Tool, searched: bool, ctx: Context) -> list[Json]:
         return [_toolset(tool, served, searched, ctx)]
     if _is_search(tool):
         return [{"type": TOOL_SEARCH, "name": "tool_search_tool_bm25"}]
-    if tool.name == "web_search":
-        for key in sorted(tool.options.keys() - set(WEB_SEARCH_OPTIONS)):
-            ctx.notes.add("hint_dropped", f"{tool.where}.{key}", "a rule for web searches")
-        options = {key: tool.options[key] for key in WEB_SEARCH_OPTIONS if key in tool.options}
-        return [{"type": WEB_SEARCH, "name": "web_search", **options}]
+    if tool.name == "web_search" and not OFFLINE.items() <= tool.options.items():
+        return [_web_search(tool, ctx)]
     kind = tool.native.blocks[0].get("type") if tool.native and tool.native.blocks else None
     code = "mcp_dropped" if kind == "mcp" else "hosted_tool_dropped"
     ctx.notes.add(code, tool.where, f"{tool.name} runs at another vendor only")
     return []
+
+
+def _web_search(tool: Tool, ctx: Context) -> Json:
+    for key in sorted(tool.options.keys() - set(WEB_SEARCH_OPTIONS)):
+        code = "hint_dropped" if key in SEARCH_HINTS else "field_dropped"
+        ctx.notes.add(code, f"{tool.where}.{key}", "a rule for web searches")
+    options = {key: tool.options[key] for key in WEB_SEARCH_OPTIONS if key in tool.options}
+    return {"type": WEB_SEARCH, "name": "web_search", **options}
 
 
 class _Served(NamedTuple):

@@ -22,6 +22,7 @@ __all__ = ["decode_tool_choice", "decode_tools", "encode_tool_choice", "encode_t
 FIELDS = frozenset({"type", "name", "description", "parameters", "strict", "format", "function"})
 WEB_SEARCH = "web_search"
 SEARCH_FIELDS = ("user_location", "search_context_size")
+ONLINE = {"external_web_access": True}  # said aloud though it is the default
 RUN_BY_CLIENT = ("local_shell", "shell", "apply_patch", "tool_search")
 
 # --- decoding
@@ -135,12 +136,13 @@ def _is_hosted(tool: dict[str, Json]) -> bool:
 def _search_options(tool: dict[str, Json], where: str) -> dict[str, Json]:
     filters = optional(tool.get("filters"), dict, f"{where}.filters") or {}
     place = optional(tool.get("user_location"), dict, f"{where}.user_location") or {}
-    options = {
-        "allowed_domains": filters.get("allowed_domains"),
-        "user_location": place and {"type": "approximate", **given_fields(place)} or None,
-        "search_context_size": tool.get("search_context_size"),
+    further = {
+        key: value
+        for key, value in tool.items()
+        if key not in ("type", "filters") and value != ONLINE.get(key)
     }
-    return given_fields(options)
+    located = place and {"type": "approximate", **given_fields(place)} or None
+    return given_fields({**filters, **further, "user_location": located})
 
 
 MODES: dict[str, ToolChoice] = {

@@ -213,13 +213,34 @@ def from_responses(wire: Any, kind: Any = "hosted", **fields: Any) -> Tool:
 
 def test_rules_for_searches_that_are_not_known_are_noted() -> None:
     ctx = context("openai_responses", A)
-    options = {"allowed_domains": ["a.example"], "search_context_size": "low"}
+    options = {
+        "allowed_domains": ["a.example"],
+        "search_context_size": "low",
+        "search_content_types": ["text"],
+        "later": 1,
+    }
     tool = from_responses({"type": "web_search"}, options=options)
     [encoded] = encode_tools([tool], ctx)
     assert encoded["allowed_domains"] == ["a.example"]
     assert [(n.code, n.where) for n in ctx.notes] == [
-        ("hint_dropped", "tools[0].search_context_size")
+        ("field_dropped", "tools[0].later"),
+        ("hint_dropped", "tools[0].search_content_types"),
+        ("hint_dropped", "tools[0].search_context_size"),
     ]
+
+
+def test_a_search_that_must_not_reach_the_web_becomes_none_that_does() -> None:
+    ctx = context("openai_responses", A)
+    search = {"type": "web_search", "external_web_access": False}
+    tool = Tool(
+        "web_search",
+        kind="hosted",
+        options={"external_web_access": False},
+        native=Native("openai_responses", (search,)),
+        where="tools[0]",
+    )
+    assert encode_tools([tool], ctx) == []
+    assert [(n.code, n.where) for n in ctx.notes] == [("hosted_tool_dropped", "tools[0]")]
 
 
 def test_a_search_for_tools_has_its_like_and_the_tools_it_finds() -> None:

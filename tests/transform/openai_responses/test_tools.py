@@ -114,6 +114,37 @@ SEARCH = {"type": "tool_search", "execution": "client", "description": "Finds.",
             ],
             id="web search with its rules",
         ),
+        pytest.param(
+            [{"type": "web_search", "external_web_access": True, "search_content_types": ["text"]}],
+            [
+                built_in(
+                    {
+                        "type": "web_search",
+                        "external_web_access": True,
+                        "search_content_types": ["text"],
+                    },
+                    "web_search",
+                    search_content_types=["text"],
+                )
+            ],
+            id="web search with what it may find, and its default",
+        ),
+        pytest.param(
+            [{"type": "web_search", "external_web_access": False, "filters": {"later": [1]}}],
+            [
+                built_in(
+                    {
+                        "type": "web_search",
+                        "external_web_access": False,
+                        "filters": {"later": [1]},
+                    },
+                    "web_search",
+                    external_web_access=False,
+                    later=[1],
+                )
+            ],
+            id="web search without the web, and rules to come",
+        ),
         pytest.param([MCP], [built_in(MCP, "files")], id="tools of a server"),
         pytest.param(
             [{"type": "x_search"}], [built_in({"type": "x_search"}, "x_search")], id="others"
