@@ -463,7 +463,13 @@ def _encoded_document(media_type: str, data: str, where: str) -> Json:
 
 
 def _call_block(part: ToolCallPart, ctx: Context) -> Json:
-    own = part.native.blocks[0] if part.native and ctx.owns(part.native) else {}
+    own = part.native.blocks[0] if part.native else {}
+    if part.native and not ctx.owns(part.native):
+        for key in sorted(own.keys() - {"type"}):  # which is the tool's
+            ctx.notes.add(
+                "hint_dropped", f"{part.where}.{key}", f"a key of the call of {part.name}"
+            )
+        own = {}
     given = encode_input(part.arguments, part.where, ctx)
     block = {"type": "tool_use", "id": part.id, "name": part.name, "input": given}
     return {**block, **toolset_field(part.namespace), **own}

@@ -33,6 +33,7 @@ from ..turn import natives
 from .parts import (
     COMMENTARY,
     FINAL,
+    OWN_KEYS,
     PROTOCOL,
     SETTINGS,
     TOOLS,
@@ -45,6 +46,7 @@ from .parts import (
     input_text,
     marked,
     native_part,
+    note_unknown,
     staged,
     type_of,
 )
@@ -60,11 +62,9 @@ RESULTS = ("function_call_output", "custom_tool_call_output")
 HOSTED = frozenset({"mcp_list_tools", "shell_call_output", "tool_search_output"})
 # Others without a part of their own -> what is noted for them, if not item_dropped.
 NATIVE = {"computer_call": "item_dropped", "item_reference": "previous_response_not_found"}
-KEYS = frozenset(
-    "type role content id status phase call_id name namespace arguments input output caller "
-    "async action operation environment execution".split()
-)
-HINTS = frozenset({"internal_chat_message_metadata_passthrough", "metadata"})  # an agent's own
+AGENTS = frozenset({"internal_chat_message_metadata_passthrough", "metadata"})  # their own keys
+KEYS = AGENTS | frozenset("role content id status phase call_id name namespace output".split())
+CALL_KEYS = KEYS.union(OWN_KEYS, "arguments input action operation execution".split())
 
 # --- decoding
 
@@ -142,7 +142,7 @@ class _History:
     def _other(self, item: dict[str, Json], where: str) -> None:
         """A call, the result of a built-in tool, or what only OpenAI knows."""
         if call := decode_call_item(item, where):
-            self._note_unknown(item, where)
+            self._note_unknown(item, where, CALL_KEYS)
             self._call_ids[str(item.get("id"))] = call.id
             self._say([call], where)
             return
@@ -207,12 +207,13 @@ class _History:
         self._answer, self._results, self._changes = None, [], []
         self._phase = self._whole = None
 
-    def _note_unknown(self, item: dict[str, Json], where: str) -> None:
-        for key, value in item.items():
-            if key in HINTS:
+    def _note_unknown(
+        self, item: dict[str, Json], where: str, known: frozenset[str] = KEYS
+    ) -> None:
+        note_unknown(item, known, where, self._ctx)
+        for key in item:
+            if key in AGENTS:
                 self._ctx.notes.add("hint_dropped", "input", f"{key} of items")
-            elif key not in KEYS and value is not None:
-                self._ctx.notes.add("field_dropped", f"{where}.{key}", f"a key of {item['type']}")
 
 
 def _result(item: dict[str, Json], where: str, ctx: Context) -> ToolResultPart:

@@ -4,7 +4,7 @@ Hard part: what a model said has other part types than what it is told, and call
 app runs (shells, patches, a search for tools) have item types that are functions elsewhere.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Final, assert_never
 
@@ -118,14 +118,45 @@ def decode_parts(content: Json, place: str, where: str, ctx: Context) -> list[Pa
     if isinstance(content, str):
         return [TextPart(content, where=where)]
     given = required(content, list, where)
-    parts = [_part(item, PLACES[place], f"{where}[{n}]") for n, item in enumerate(given)]
+    parts = [_part(item, PLACES[place], f"{where}[{n}]", ctx) for n, item in enumerate(given)]
     return [part for part in parts if part != TextPart("")]
 
 
-def _part(item: Json, unknown: str, where: str) -> Part:
+def _part(item: Json, unknown: str, where: str, ctx: Context) -> Part:
     item = required(item, dict, where)
-    decode = DECODERS.get(required(item.get("type"), str, f"{where}.type"))
-    return decode(item, where) if decode else native_part(item, unknown, where)
+    kind = required(item.get("type"), str, f"{where}.type")
+    if kind not in DECODERS:
+        return native_part(item, unknown, where)
+    note_unknown(item, KEYS[kind], where, ctx)
+    return DECODERS[kind](item, where)
+
+
+TEXT_KEYS = frozenset({"text", "prompt_cache_breakpoint"})
+KEYS: dict[str, frozenset[str]] = {
+    "input_text": TEXT_KEYS,
+    "output_text": TEXT_KEYS,
+    "text": TEXT_KEYS,
+    "refusal": frozenset({"refusal"}),
+    "input_image": frozenset({"image_url", "file_id", "detail", "prompt_cache_breakpoint"}),
+    "input_file": frozenset(
+        {"file_data", "file_url", "file_id", "filename", "prompt_cache_breakpoint"}
+    ),
+    "input_audio": frozenset({"input_audio"}),
+}
+# Keys that mean nothing elsewhere, each with what says nothing.
+HINTS: dict[str, Json] = {
+    "detail": "auto",  # of a file
+    "annotations": [],
+    "logprobs": [],
+    "caller": {"type": "direct"},  # of all calls elsewhere
+}
+
+
+def note_unknown(item: dict[str, Json], known: Set[str], where: str, ctx: Context) -> None:
+    for key, value in item.items():
+        if key not in known and key != "type" and value not in (None, HINTS.get(key)):
+            code = "hint_dropped" if key in HINTS else "field_dropped"
+            ctx.notes.add(code, f"{where}.{key}", f"a key of {item['type']}")
 
 
 def decode_cache(holder: Json, where: str) -> CacheMark | None:
@@ -310,7 +341,6 @@ def _heading(*lines: str | None) -> list[Json]:
 # --- calls
 
 OWN_KEYS = ("caller", "async", "environment")  # of calls; nobody else knows them
-DIRECT = {"type": "direct"}  # the caller of all calls elsewhere
 
 
 def decode_call_item(
@@ -318,7 +348,7 @@ def decode_call_item(
 ) -> ToolCallPart | None:
     """The call in `item`; None when it is none, or one that OpenAI itself carries out."""
     kind = item["type"]
-    known = {k: item[k] for k in OWN_KEYS if item.get(k) is not None and item[k] != DIRECT}
+    known = {k: item[k] for k in OWN_KEYS if item.get(k) not in (None, HINTS.get(k))}
     if kind in CALL_ITEMS and not _is_carried_out(item):
         name, arguments = CALL_ITEMS[kind].tool, call_arguments(item)
         known = {"type": kind, **known}

@@ -4,7 +4,7 @@ Hard part: tools stand in three places (the request, items that add some, result
 or in namespaces, and the same one in several of them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..client_tools import as_function, is_container
@@ -24,6 +24,7 @@ WEB_SEARCH = "web_search"
 SEARCH_FIELDS = ("user_location", "search_context_size")
 ONLINE = {"external_web_access": True}  # said aloud though it is the default
 RUN_BY_CLIENT = ("local_shell", "shell", "apply_patch", "tool_search")
+TOLD = frozenset({"type", "description", "parameters", "execution", "environment"})  # of those
 
 # --- decoding
 
@@ -43,7 +44,20 @@ def decode_tools(body: Mapping[str, Json], ctx: Context) -> tuple[Tool, ...]:
         if new and late:
             names = ", ".join(tool.name for tool in new)
             ctx.notes.add("tools_prefix_changed", new[0].where, f"as if always there: {names}")
+    _note_untold(tools, ctx)
     return tuple(tools)
+
+
+def _note_untold(tools: Iterable[Tool], ctx: Context) -> None:
+    """What a function cannot say in the place of a tool that the app runs."""
+    for tool in tools if ctx.upstream != PROTOCOL else ():
+        given = tool.native.blocks[0] if tool.native and tool.kind == "client" else {}
+        for key in sorted(given.keys() - TOLD):
+            ctx.notes.add("hint_dropped", f"{tool.where}.{key}", f"a key of the tool {tool.name}")
+        if object_of(given.get("environment")).get("skills"):
+            ctx.notes.add(
+                "field_dropped", f"{tool.where}.environment.skills", "what a shell can do"
+            )
 
 
 def _added(body: Mapping[str, Json]) -> Iterator[tuple[list[Tool], bool]]:

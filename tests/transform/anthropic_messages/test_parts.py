@@ -626,9 +626,20 @@ def base64(text: str) -> str:
             id="another upstream's thinking (trap 36)",
         ),
         pytest.param(
+            ToolCallPart(
+                "t",
+                "shell",
+                "{}",
+                native=Native("openai_responses", ({"type": "shell_call", "async": True},)),
+            ),
+            [{"type": "tool_use", "id": "t", "name": "shell", "input": {}}],
+            ["hint_dropped"],
+            id="keys of another vendor's call, whose type is that of its tool",
+        ),
+        pytest.param(
             ToolCallPart("t", "f", "null", native=Native(A, (PROGRAM,), "another")),
             [{"type": "tool_use", "id": "t", "name": "f", "input": {}}],
-            [],
+            ["hint_dropped"],
             id="a call made by another upstream's code",
         ),
         pytest.param(

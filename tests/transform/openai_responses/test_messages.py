@@ -338,6 +338,22 @@ def test_what_an_agent_says_to_itself_is_noted_once_and_unknown_keys_each() -> N
     ]
 
 
+def test_who_calls_is_known_of_calls_alone() -> None:
+    ctx = context(R, A)
+    program = {"caller": {"type": "program", "caller_id": "p"}}
+    results = [answering("1", "r", **program), answering("2", "r", caller={"type": "direct"})]
+    calls = [calling("1", **program, **{"async": True}), calling("2", caller={"type": "direct"})]
+    turn, _, _ = decode_messages({"input": [*calls, *results, message("user", "u", action=1)]}, ctx)
+    assert [part.native for part in turn.parts if isinstance(part, ToolCallPart)] == [
+        Native(R, ({**program, "async": True},)),
+        None,
+    ]
+    assert [(n.code, n.where) for n in ctx.notes] == [
+        ("hint_dropped", "input[2].caller"),
+        ("field_dropped", "input[4].action"),
+    ]
+
+
 def sealed(ctx: Context, *blocks: Any) -> dict[str, Any]:
     native = Native(A, blocks, ctx.upstream_id, "claude")
     return {"type": "compaction", "encrypted_content": ctx.seal(native)}

@@ -206,6 +206,47 @@ def test_parts_nobody_knows(place: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "part, noted",
+    [
+        pytest.param(text("a", odd=1), [("field_dropped", "c[0].odd")], id="a text"),
+        pytest.param(
+            image(image_url="https://a.example", odd=1), [("field_dropped", "c[0].odd")], id="image"
+        ),
+        pytest.param(
+            {"type": "refusal", "refusal": "no", "odd": 1},
+            [("field_dropped", "c[0].odd")],
+            id="a refusal",
+        ),
+        pytest.param(
+            {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}, "odd": 1},
+            [("field_dropped", "c[0].odd")],
+            id="audio",
+        ),
+        pytest.param(
+            file(file_id="file-1", detail="high", odd=1),
+            [("hint_dropped", "c[0].detail"), ("field_dropped", "c[0].odd")],
+            id="a file",
+        ),
+        pytest.param(file(file_id="file-1", detail="auto", odd=None), [], id="what says nothing"),
+        pytest.param(
+            {"type": "output_text", "text": "a", "annotations": [{}], "logprobs": [{}]},
+            [("hint_dropped", "c[0].annotations"), ("hint_dropped", "c[0].logprobs")],
+            id="what stands beside an answer",
+        ),
+        pytest.param(
+            {"type": "output_text", "text": "a", "annotations": [], "logprobs": []},
+            [],
+            id="and is empty mostly",
+        ),
+    ],
+)
+def test_keys_that_no_part_has_are_noted(part: Any, noted: list[tuple[str, str]]) -> None:
+    ctx = context(R, A)
+    decode_parts([part], "user", "c", ctx)
+    assert [(note.code, note.where) for note in ctx.notes] == noted
+
+
+@pytest.mark.parametrize(
     "content, where, problem",
     [
         pytest.param(5, "c", "must be a list, not an integer", id="a number"),

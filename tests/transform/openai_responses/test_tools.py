@@ -183,6 +183,23 @@ def test_a_definition_both_ways(wire: list[Any], tools: list[Tool]) -> None:
     assert codes(ctx) == []
 
 
+SKILLS = {"type": "local", "skills": [{"name": "n", "description": "d", "path": "p"}]}
+
+
+@pytest.mark.parametrize("upstream", [A, C, R])
+def test_what_a_function_cannot_say_of_a_shell_is_noted(upstream: Protocol) -> None:
+    shell = {"type": "shell", "environment": SKILLS, "later": 1, "allowed_callers": ["direct"]}
+    plain = [{"type": "shell", "environment": {"type": "local"}}, {"type": "local_shell"}, SEARCH]
+    ctx = context(R, upstream)
+    decode_tools({"tools": [function(), *plain, shell, {"type": "x_search", "a": 1}]}, ctx)
+    noted = [
+        ("hint_dropped", "tools[4].allowed_callers"),
+        ("hint_dropped", "tools[4].later"),
+        ("field_dropped", "tools[4].environment.skills"),
+    ]
+    assert [(n.code, n.where) for n in ctx.notes] == ([] if upstream == R else noted)
+
+
 @pytest.mark.parametrize(
     "wire, tools",
     [
