@@ -79,6 +79,7 @@ class Response:
     created: float | None = None
     service_tier: str | None = None
     native: Native | None = None  # the content as the upstream sent it
+    moderation: Json = None  # what a moderator found in request and answer, in Chat's form
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class Stop:
     service_tier: str | None = None
     native: Native | None = None
     states: tuple[str, ...] = field(default=(), compare=False)
+    moderation: Json = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class Fold:
             created=self._start.created,
             service_tier=stop.service_tier or self._start.service_tier,
             native=stop.native,
+            moderation=stop.moderation,
         )
 
 
@@ -102,7 +103,13 @@ def unfold(response: Response) -> Iterator[Event]:
     yield Start(response.id, response.model, response.created, response.service_tier)
     for part in response.parts:
         yield from _unfold_part(part)
-    yield Stop(response.finish, response.usage, response.service_tier, response.native)
+    yield Stop(
+        response.finish,
+        response.usage,
+        response.service_tier,
+        response.native,
+        moderation=response.moderation,
+    )
 
 
 def _unfold_part(part: Part) -> Iterator[Event]:

@@ -70,6 +70,7 @@ RESPONSES = st.builds(
     created=st.none() | st.floats(0, 1e10),
     service_tier=st.none() | st.text(),
     native=st.none() | NATIVES,
+    moderation=st.none() | st.dictionaries(st.text(), st.text(), min_size=1),
 )
 STOP = Stop(Finish("stop"))
 

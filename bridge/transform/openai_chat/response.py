@@ -80,7 +80,11 @@ def encode_response(response: Response, ctx: Context) -> Json:
         "finish_reason": choice["finish_reason"],
     }
     body |= {"object": "chat.completion", "choices": [choice]}
-    return body if response.usage is None else {**body, "usage": encode_usage(response.usage)}
+    beside = {
+        "usage": response.usage and encode_usage(response.usage),
+        "moderation": response.moderation,
+    }
+    return {**body, **{key: value for key, value in beside.items() if value is not None}}
 
 
 def _chunks(stream: bytes) -> Iterator[dict[str, Json]]:

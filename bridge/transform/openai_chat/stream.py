@@ -86,6 +86,7 @@ class Decoder:
         self._cited: set[str | None] = set()  # URLs
         self._sources: list[Citation] = []  # of the whole answer
         self._usage: Json = None
+        self._moderation: Json = None
         self._finish: Finish | None = None
         self._complaint: Json = None  # the first event that nobody can read
 
@@ -125,6 +126,8 @@ class Decoder:
             self._start = read_start(self._start, chunk)
         if not SOURCES.isdisjoint(chunk):
             self._sources = sources_of(chunk) or self._sources
+        if isinstance(chunk.get("moderation"), dict):
+            self._moderation = chunk["moderation"]
         given = chunk.get("choices")
         choices = [c for c in given if isinstance(c, dict)] if isinstance(given, list) else []
         for choice in choices:
@@ -179,7 +182,8 @@ class Decoder:
         if usage is None:
             self._ctx.notes.add("usage_missing", "usage", "the upstream did not count tokens")
         begun = [] if self._started else [self._start]  # of an answer with no id and nothing in it
-        return [*begun, Stop(self._finish, usage, self._start.service_tier)]
+        tier, found = self._start.service_tier, self._moderation
+        return [*begun, Stop(self._finish, usage, tier, moderation=found)]
 
     def _fail(self, error: Error) -> list[Event]:
         self._over = True
@@ -367,10 +371,12 @@ class Encoder:
                 return b""
             case Keepalive():
                 return COMMENT
-            case Stop(finish, usage, native=native):
+            case Stop(finish, usage, native=native, moderation=found):
                 self._over = True
-                said = b"" if self._ended else self._stop(finish, native) + self._usage(usage)
-                return said + DONE
+                if self._ended:
+                    return DONE
+                told = self._stop(finish, native) + self._moderation(found)
+                return told + self._usage(usage) + DONE
             case Failure(error):
                 self._over = True
                 return format_event(dumps(encode_error(error, self._ctx)[1]))
@@ -489,6 +495,10 @@ class Encoder:
         if refusal is not None:
             out.append(self._chunk({"refusal": refusal}))
         return b"".join([*out, self._chunk({}, word)])
+
+    def _moderation(self, found: Json) -> bytes:
+        told = b'],"moderation":' + dumps(found)
+        return self._envelope + told + self._tail if found else b""
 
     def _usage(self, usage: Usage | None) -> bytes:
         if usage is None or not self._asked_usage:

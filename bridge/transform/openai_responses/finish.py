@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from ..answers import Finish, FinishReason, Start
 from ..context import Context
-from ..fields import text_of
+from ..fields import object_of, objects_of, text_of
 from ..json_text import Json
 from ..names import object_id
 
@@ -191,6 +191,32 @@ class Passed:
         """One that is not done, with those parts of it that are."""
         head = {"type": "message", "status": "in_progress", "role": "assistant"}
         return {**head, **self._begun.get(item_id, {}), "content": self._parts.get(item_id, [])}
+
+
+def decode_moderation(given: Json) -> Json:
+    """In Chat's form, which lists the results for the request (`input`) and for the answer."""
+    return {side: _listed(found) for side, found in object_of(given).items()} or None
+
+
+def _listed(found: Json) -> Json:
+    result = object_of(found)
+    if result.get("type") != "moderation_result":  # an error
+        return found
+    return {"type": "moderation_results", "model": result.get("model"), "results": [result]}
+
+
+def encode_moderation(moderation: Json, ctx: Context) -> dict[str, Json]:
+    """The field `moderation`, {} for none. One result for each side: one that flags something."""
+    told = {side: _single(found, side, ctx) for side, found in object_of(moderation).items()}
+    return {"moderation": told} if told else {}
+
+
+def _single(found: Json, side: str, ctx: Context) -> Json:
+    results = objects_of(object_of(found).get("results"))
+    if len(results) > 1:
+        ctx.notes.add("moderation_dropped", f"moderation.{side}", "one of several results is given")
+    flagged = [result for result in results if result.get("flagged")]
+    return next(iter([*flagged, *results]), found)
 
 
 def _echoed_tool(tool: Json) -> Json:

@@ -20,7 +20,6 @@ from ..answers import (
     PartStart,
     Start,
     Stop,
-    Usage,
 )
 from ..context import Context
 from ..errors import complains, decode_error, error_inside
@@ -61,7 +60,9 @@ from .finish import (
     TERMINAL,
     Passed,
     decode_finish,
+    decode_moderation,
     encode_finish,
+    encode_moderation,
     is_limit,
     response_head,
     status_of,
@@ -202,7 +203,8 @@ class Decoder:
         self._over = True
         tier = tier_of(response) or (self._start.service_tier if self._start else None)
         told_again = tuple(states({"input": response.get("output")}))
-        return [*begun, *due, Stop(finish, usage, tier, states=told_again)]
+        found = decode_moderation(response.get("moderation"))
+        return [*begun, *due, Stop(finish, usage, tier, states=told_again, moderation=found)]
 
 
 # --- encoding
@@ -254,8 +256,8 @@ class Encoder:
                 return b""
             case Keepalive():
                 return COMMENT
-            case Stop(finish, usage, tier, native):
-                return self._stop(finish, usage, tier, native)
+            case Stop():
+                return self._stop(event)
             case Failure(error):
                 return self._fail(error)
             case _:
@@ -487,21 +489,20 @@ class Encoder:
 
     # --- the end
 
-    def _stop(
-        self, finish: Finish, usage: Usage | None, tier: str | None, native: Native | None
-    ) -> bytes:
-        status, reason, refusal = encode_finish(finish, self._ctx, refused=self._refused)
+    def _stop(self, stop: Stop) -> bytes:
+        status, reason, refusal = encode_finish(stop.finish, self._ctx, refused=self._refused)
         refused = b"" if refusal is None else self._refuse(refusal)
         is_whole = status == "completed"
         ending: dict[str, Json] = {
             "completed_at": self.response["created_at"] if is_whole else None,
             "incomplete_details": None if is_whole else {"reason": reason},
-            "service_tier": tier or self.response["service_tier"],
-            "usage": encode_usage(usage),
-            **encode_tool_usage(usage),
+            "service_tier": stop.service_tier or self.response["service_tier"],
+            "usage": encode_usage(stop.usage),
+            **encode_tool_usage(stop.usage),
+            **encode_moderation(stop.moderation, self._ctx),
         }
         closed = refused + self._close_message(status)
-        return closed + self._carried(native) + self._end(status, **ending)
+        return closed + self._carried(stop.native) + self._end(status, **ending)
 
     def _carried(self, native: Native | None) -> bytes:
         """All of an answer, for the upstream that made it, where its items do not hold it."""

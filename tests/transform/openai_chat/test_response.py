@@ -30,6 +30,23 @@ C: Protocol = "openai_chat"
 ANSWER = TypeAdapter(ChatCompletion)
 
 
+FOUND = {
+    "input": {"type": "error", "code": "a", "message": "b"},
+    "output": {"type": "moderation_results", "model": "omni", "results": []},
+}
+
+
+def test_what_a_moderator_found_is_told() -> None:
+    answer = body({"content": "a"}, moderation=FOUND)
+    response = fold(decode_response(answer, context(C, C)))
+    assert response.moderation == FOUND
+    written = encode_response(response, context(C, C))
+    assert written["moderation"] == FOUND and ANSWER.validate_python(written)
+    assert "moderation" not in encode_response(
+        fold(decode_response(body({"content": "a"}), context(C, C))), context(C, C)
+    )
+
+
 def codes(ctx: Context) -> list[str]:
     return [note.code for note in ctx.notes]
 

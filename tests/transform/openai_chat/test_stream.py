@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -527,6 +528,36 @@ def test_trap_45_no_finish_reason_but_done() -> None:
     assert whole(chunk({"tool_calls": [CALLING]}), DONE).finish == Finish("tool_calls")
 
 
+def result(flagged: bool) -> dict[str, Any]:
+    lists: dict[str, Any] = {key: {} for key in ("categories", "category_scores")}
+    more = {"category_applied_input_types": {}, "flagged": flagged, "model": "omni"}
+    return {"type": "moderation_result", **lists, **more}
+
+
+FOUND = {
+    "input": {"type": "moderation_results", "model": "omni", "results": [result(True)]},
+    "output": {"type": "error", "code": "timeout", "message": "too late"},
+}
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        pytest.param(
+            [chunk({"content": "a"}, "stop"), {"choices": [], "moderation": FOUND}, usage_chunk()],
+            id="in a chunk of its own",
+        ),
+        pytest.param(
+            [chunk({"content": "a"}, moderation=FOUND), chunk({}, "stop", moderation=None), DONE],
+            id="in any other",
+        ),
+    ],
+)
+def test_what_a_moderator_found_is_told_at_the_end(items: list[Any]) -> None:
+    assert whole(*items).moderation == FOUND
+    assert whole(chunk({"content": "a"}, "stop", moderation="odd"), DONE).moderation is None
+
+
 def test_logprobs_stay_with_their_text() -> None:
     token = {"token": "a", "logprob": -1.0, "bytes": None, "top_logprobs": []}
     item = chunk({"content": "a"})
@@ -709,6 +740,20 @@ def test_counts_are_told_only_to_who_asked_and_only_if_known() -> None:
     unknown = events_of(TextPart("hi"), finish=Finish("stop"), usage=None)
     told = chunks(written(unknown, ctx_for(include_usage=True)))
     assert all(c["usage"] is None for c in told if isinstance(c, dict))
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_a_moderator_found_has_a_chunk_before_the_counts(asked: bool) -> None:
+    *events, stop = events_of(TextPart("hi"), finish=Finish("stop"))
+    assert isinstance(stop, Stop)
+    told = written([*events, replace(stop, moderation=FOUND)], ctx_for(include_usage=asked))
+    [moderated] = [c for c in chunks(told)[:-1] if c.get("moderation")]
+    assert (moderated["moderation"], moderated["choices"]) == (FOUND, [])
+    assert chunks(told).index(moderated) == len(chunks(told)) - (3 if asked else 2)
+    assert ("usage" in moderated) is asked
+    [item] = [item for item in told.split(b"\n\n") if b"moderation" in item]
+    known = CHUNK.validate_json(item.removeprefix(b"data: ")).moderation
+    assert known is not None and known.input.type == "moderation_results"
 
 
 def test_each_delta_is_written_at_once() -> None:

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from openai.types.chat.chat_completion import Moderation as ChatModeration
 from openai.types.responses import Response
+from openai.types.responses.response import Moderation
+from pydantic import TypeAdapter
 
 from bridge.transform.answers import Finish, FinishReason, Start
 from bridge.transform.context import Context, context
@@ -13,11 +16,16 @@ from bridge.transform.openai_responses.finish import (
     REFUSED,
     WORDS,
     decode_finish,
+    decode_moderation,
     encode_finish,
+    encode_moderation,
     is_limit,
     response_head,
     status_of,
 )
+
+WIRE_MODERATION = TypeAdapter(Moderation)
+CHAT_MODERATION = TypeAdapter(ChatModeration)
 
 
 def ctx() -> Context:
@@ -26,6 +34,56 @@ def ctx() -> Context:
 
 def codes(ctx: Context) -> list[str]:
     return [note.code for note in ctx.notes]
+
+
+def result(**more: Any) -> dict[str, Any]:
+    lists: dict[str, Any] = {key: {} for key in ("categories", "category_scores")}
+    known = {"category_applied_input_types": {}, "flagged": False, "model": "omni"}
+    return {"type": "moderation_result", **lists, **known, **more}
+
+
+def listed(*results: Any) -> dict[str, Any]:
+    return {"type": "moderation_results", "model": "omni", "results": [*results]}
+
+
+FAILED = {"type": "error", "code": "a", "message": "b"}
+
+
+@pytest.mark.parametrize(
+    "wire, found",
+    [
+        pytest.param(
+            {"input": result(flagged=True), "output": result()},
+            {"input": listed(result(flagged=True)), "output": listed(result())},
+            id="results",
+        ),
+        pytest.param(
+            {"input": result(), "output": FAILED},
+            {"input": listed(result()), "output": FAILED},
+            id="an error",
+        ),
+    ],
+)
+def test_what_a_moderator_found_both_ways(wire: Any, found: Any) -> None:
+    ctx = context("openai_responses", "openai_chat")
+    assert decode_moderation(wire) == found
+    assert encode_moderation(found, ctx) == {"moderation": wire}
+    assert codes(ctx) == []
+    WIRE_MODERATION.validate_python(wire)
+    CHAT_MODERATION.validate_python(found)
+
+
+def test_nobody_has_to_moderate() -> None:
+    assert decode_moderation(None) is None and decode_moderation("odd") is None
+    assert encode_moderation(None, ctx()) == {}
+
+
+def test_of_several_results_one_that_flags_something_is_given() -> None:
+    several = {"input": listed(result(), result(flagged=True)), "output": listed(result())}
+    own = ctx()
+    given = {"input": result(flagged=True), "output": result()}
+    assert encode_moderation(several, own) == {"moderation": given}
+    assert [(n.code, n.where) for n in own.notes] == [("moderation_dropped", "moderation.input")]
 
 
 def because(reason: Any) -> dict[str, Any]:

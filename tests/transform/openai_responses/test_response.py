@@ -203,6 +203,15 @@ def test_a_policy_declines_in_a_failed_response() -> None:
     assert response.finish == Finish("refusal", "bio_policy", explanation="no", category="bio")
 
 
+def test_what_a_moderator_found_stands_beside_the_answer() -> None:
+    error = {"type": "error", "code": "a", "message": "b"}
+    found = {"input": error, "output": error}
+    response = folded({**BODY, "moderation": found})
+    assert response.moderation == found
+    assert encode_response(response, own())["moderation"] == found
+    assert "moderation" not in encode_response(folded(BODY), own())
+
+
 # --- streams and whole answers
 
 
