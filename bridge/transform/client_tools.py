@@ -182,6 +182,9 @@ CALL_ITEMS: dict[str, CallItem] = {
 }
 
 
+_KINDS = {shape.tool: kind for kind, shape in CALL_ITEMS.items()}
+
+
 def is_container(environment: Json) -> bool:
     """Whether a shell runs at OpenAI, not at the app."""
     return isinstance(environment, dict) and environment.get("type") != "local"
@@ -193,7 +196,17 @@ def call_arguments(item: Mapping[str, Json]) -> str:
     known = {key: value for key, value in said.items() if value is not None}
     if item["type"] == "local_shell_call":
         known.pop("type", None)  # there is only one
+        if not known.get("env"):  # which has to be there
+            known.pop("env", None)
     return dump_text(known)
+
+
+def returned_arguments(name: str, arguments: str) -> str:
+    """`arguments` of a call of `name` as they come back from an app that got an item for it."""
+    kind = _KINDS.get(name)
+    if kind is None:
+        return arguments
+    return call_arguments({"type": kind, **call_fields(kind, arguments)})
 
 
 def call_fields(kind: str, arguments: str) -> dict[str, Json]:
@@ -206,7 +219,8 @@ def call_fields(kind: str, arguments: str) -> dict[str, Json]:
     said = said if isinstance(said, dict) else {RAW: arguments}
     lists = {key for key, value in shape.least.items() if isinstance(value, list)}
     single = {k: [v] for k, v in said.items() if k in lists and isinstance(v, str)}
-    return {shape.field: {**shape.least, **said, **single}, **shape.beside}
+    least = {key: value for key, value in shape.least.items() if key not in said}
+    return {shape.field: {**said, **least, **single}, **shape.beside}
 
 
 def result_text(item: Mapping[str, Json]) -> str | None:

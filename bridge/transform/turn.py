@@ -14,6 +14,7 @@ from typing import NamedTuple
 from typing import Protocol as Interface
 
 from .answers import Response
+from .client_tools import returned_arguments
 from .codec import Codec
 from .context import Context, context
 from .fold import Fold
@@ -73,7 +74,7 @@ def said(parts: Iterable[Part]) -> Said:
             case TextPart(text) | RefusalPart(text):
                 texts.append(text)
             case ToolCallPart(name=name, arguments=arguments):
-                calls.append((name, _formatted(arguments)))
+                calls.append((name, plain_arguments(returned_arguments(name, arguments))))
             case ToolResultPart(parts=inner):
                 texts.append(said(inner).text)
             case _:
@@ -81,7 +82,7 @@ def said(parts: Iterable[Part]) -> Said:
     return Said("".join(texts).strip(), tuple(calls))
 
 
-def _formatted(arguments: str) -> str:
+def plain_arguments(arguments: str) -> str:
     """Arguments without their formatting, which clients change."""
     try:
         return dumps(loads(arguments)).decode()

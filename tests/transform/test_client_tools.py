@@ -11,6 +11,7 @@ from bridge.transform.client_tools import (
     call_fields,
     is_container,
     result_text,
+    returned_arguments,
 )
 from bridge.transform.model import CacheMark, Native, Tool
 
@@ -174,6 +175,34 @@ def test_a_call_has_all_that_has_to_be_there(
     kind: str, arguments: str, fields: dict[str, Any]
 ) -> None:
     assert call_fields(kind, arguments) == fields
+
+
+@pytest.mark.parametrize(
+    "name, arguments, returned",
+    [
+        pytest.param(
+            "local_shell",
+            '{"timeout_ms":5,"command":["ls"]}',
+            '{"timeout_ms":5,"command":["ls"]}',
+            id="in their order, without what was added",
+        ),
+        pytest.param(
+            "local_shell",
+            '{"command":["ls"],"env":{"A":"b"}}',
+            '{"command":["ls"],"env":{"A":"b"}}',
+            id="an environment",
+        ),
+        pytest.param(
+            "shell",
+            '{"commands":"ls","timeout_ms":null}',
+            '{"commands":["ls"]}',
+            id="what an item cannot hold",
+        ),
+        pytest.param("f", '{"a":null}', '{"a":null}', id="other tools"),
+    ],
+)
+def test_arguments_come_back(name: str, arguments: str, returned: str) -> None:
+    assert returned_arguments(name, arguments) == returned
 
 
 def test_a_call_without_its_field_says_nothing() -> None:

@@ -325,6 +325,36 @@ def test_three_turns_of_a_responses_app_come_back_as_their_vendor_made_them() ->
     assert kinds[-1] == "reasoning"  # with all of the answer
 
 
+SHELLS = {
+    "local_shell": {"command": ["ls"], "timeout_ms": None, "env": {}},
+    "shell": {"timeout_ms": None, "commands": "ls"},
+    "apply_patch": {"path": "a", "diff": None, "type": "delete_file"},
+}
+
+
+@pytest.mark.parametrize("name", SHELLS)
+@pytest.mark.parametrize("known", [True, False], ids=["known by the ledger", "carried"])
+def test_calls_of_built_in_shells_come_back_to_the_byte(name: str, known: bool) -> None:
+    call = {"type": "tool_use", "id": "toolu_1", "name": name, "input": SHELLS[name]}
+    ledger = Ledger(Bounds(1 << 20, 60)) if known else None
+
+    def translator() -> Translator:
+        moment = ledger.at(0) if ledger else None
+        return Translator(R, A, "claude-opus-5", upstream_id="claude", key=KEY, ledger=moment)
+
+    body: Any = {"model": "gpt", "input": [ASK], "tools": [{"type": name}]}
+    first = translator()
+    first.request(json.dumps(body).encode())
+    output = json.loads(first.response(message([THINKING[0], call])))["output"]
+    if ledger:
+        ledger.record(first.turn, [], "claude", 0)
+        output = [item for item in output if item["type"] != "reasoning"]
+    result = {"type": f"{name}_call_output", "call_id": "toolu_1", "output": "r"}
+    body["input"] += [*output, {**result, "id": "toolu_1", "status": "completed"}]
+    sent = translator().request(json.dumps(body).encode())
+    assert json.dumps(answers_in(json.loads(sent)["messages"])) == json.dumps([[THINKING[0], call]])
+
+
 def test_what_a_responses_app_edited_counts() -> None:
     history: list[Any] = [ASK]
     responses_turn(history, [CITED])

@@ -21,6 +21,7 @@ from ..answers import (
     Start,
     Stop,
 )
+from ..client_tools import returned_arguments
 from ..context import Context
 from ..errors import complains, decode_error, error_inside
 from ..fields import objects_of, text_of
@@ -37,6 +38,7 @@ from ..model import (
     ToolCallPart,
 )
 from ..sse import COMMENT, SseEvent, format_event
+from ..turn import plain_arguments
 from .answer import (
     ABOUT,
     BEGUN,
@@ -479,6 +481,7 @@ class Encoder:
     def _close_call(self, item: dict[str, Json], call: ToolCallPart, cut: bool) -> bytes:
         self._note_beyond([call.native])
         if not item:
+            self._beyond = self._beyond or _is_changed(call)
             whole = {**encode_call_item(call, self._ctx), "status": "completed"}
             return b"" if cut else self._whole(whole, status="in_progress")
         field, about = field_of(item), DELTAS[item["type"]]
@@ -531,6 +534,12 @@ class Encoder:
         self._over, self._part, self._before = True, None, b""
         self.response = {**self.response, "status": status, **fields, "output": self._output}
         return self._event(f"response.{status}", response=self.response)
+
+
+def _is_changed(call: ToolCallPart) -> bool:
+    """Whether an item of its tool gives its arguments back in another way."""
+    returned = returned_arguments(call.name, call.arguments)
+    return plain_arguments(returned) != plain_arguments(call.arguments)
 
 
 def _is_json(text: str) -> bool:

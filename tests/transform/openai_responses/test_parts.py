@@ -528,7 +528,7 @@ def owned(**known: Any) -> Native:
             ToolCallPart(
                 "1",
                 "local_shell",
-                '{"command":["ls"],"env":{}}',
+                '{"command":["ls"]}',
                 native=owned(type="local_shell_call"),
             ),
             id="a local shell",

@@ -706,6 +706,23 @@ def test_a_call_of_a_built_in_tool_is_told_whole() -> None:
     assert item["action"]["command"] == ["ls"]
 
 
+@pytest.mark.parametrize(
+    "arguments, carried",
+    [
+        pytest.param('{"timeout_ms": 5, "command": ["ls"]}', False, id="as the item has it"),
+        pytest.param('{"command":["ls"],"timeout_ms":null}', True, id="a null is not given back"),
+        pytest.param('{"command":"ls"}', True, id="nor is a text for a list"),
+        pytest.param('{"command":["ls"],"env":{}}', True, id="nor what every item has"),
+    ],
+)
+def test_arguments_that_an_item_changes_come_along(arguments: str, carried: bool) -> None:
+    call = ToolCallPart("c", "local_shell", arguments)
+    *events, stop = events_of(call, finish=Finish("tool_calls"))
+    assert isinstance(stop, Stop)
+    items = output(written([*events, replace(stop, native=WHOLE)], ctx_for(tools=(SHELL,))))
+    assert ("reasoning" in [item["type"] for item in items]) is carried
+
+
 def cut(call: ToolCallPart, *texts: str) -> list[Event]:
     pieces: list[Event] = [PartDelta(text) for text in texts]
     begun = [Start("msg_1", "m"), PartStart(call), *pieces]
