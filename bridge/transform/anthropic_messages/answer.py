@@ -4,12 +4,13 @@ Hard part: a block says what it is at its start, and what has to be sent back of
 at its end.
 """
 
+from collections.abc import Mapping
 from typing import Protocol as Interface
 
 from ..answers import CitationDelta, Event, PartDelta, PartEnd, PartStart
 from ..arguments import normal_arguments
 from ..context import Context
-from ..fields import text_of
+from ..fields import object_of, objects_of, text_of
 from ..json_text import Json, dump_text, loads
 from ..model import (
     Citation,
@@ -228,6 +229,19 @@ def block_of(block: Json, owner: Native, served: dict[str, dict[str, Json]], ctx
             return ToolUse(block, owner, ctx)
         case _:
             return _Opaque(block, owner, served)
+
+
+def note_untold(holder: Mapping[str, Json], ctx: Context) -> None:
+    """What was done to the request, in a message or its last event; other vendors' apps cannot be
+    told. Apps have a use for it only where it says something."""
+    for change in objects_of(holder.get("input_transformations")):
+        is_dropped = change.get("type") == "thinking_dropped"
+        code = "thinking_prefix_dropped" if is_dropped else "hint_dropped"
+        where = text_of(change.get("path")) or "input_transformations"
+        ctx.notes.add(code, where, f"{change.get('type')}: {change.get('reason')}")
+    for edit in objects_of(object_of(holder.get("context_management")).get("applied_edits")):
+        where = "context_management.applied_edits"
+        ctx.notes.add("field_dropped", where, f"{edit.get('type')} has cleared some of the context")
 
 
 # --- writing

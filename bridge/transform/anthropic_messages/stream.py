@@ -52,6 +52,7 @@ from .answer import (
     is_hidden,
     is_omitted,
     message_head,
+    note_untold,
 )
 from .errors import encode_error
 from .finish import decode_finish, encode_finish
@@ -150,6 +151,7 @@ class Decoder:
 
     def _begin(self, message: dict[str, Json]) -> list[Event]:
         self._started = True
+        note_untold(message, self._ctx)
         model = text_of(message.get("model"))
         self._owner = Native(PROTOCOL, (), self._ctx.upstream_id, model)
         content = message.get("content")
@@ -229,6 +231,7 @@ class Decoder:
         return self._lanes.take()
 
     def _message_delta(self, payload: dict[str, Json]) -> list[Event]:
+        note_untold(payload, self._ctx)
         delta = payload.get("delta")
         if isinstance(delta, dict):
             self._note_ending(delta)

@@ -326,6 +326,45 @@ def test_what_is_missing_is_noted(events: list[Any], answer: list[Event], noted:
     assert codes(ctx) == noted
 
 
+THINNED = {"type": "thinking_dropped", "path": "messages[1].content[0]", "reason": "prefix"}
+KEPT = {"type": "thinking_mismatch_allowed", "path": "messages[3].content[0]", "reason": "prefix"}
+CLEARED = {"type": "clear_tool_uses_20250919", "cleared_tool_uses": 3}
+UNTOLD = [
+    ("thinking_prefix_dropped", "messages[1].content[0]"),
+    ("hint_dropped", "messages[3].content[0]"),
+]
+
+
+@pytest.mark.parametrize(
+    "start, end, noted",
+    [
+        pytest.param({"input_transformations": [THINNED, KEPT]}, {}, UNTOLD, id="at the start"),
+        pytest.param(
+            {},
+            {
+                "input_transformations": [{"type": "thinking_dropped"}],
+                "context_management": {"applied_edits": [CLEARED]},
+            },
+            [
+                ("thinking_prefix_dropped", "input_transformations"),
+                ("field_dropped", "context_management.applied_edits"),
+            ],
+            id="at the end",
+        ),
+        pytest.param(
+            {"input_transformations": [], "context_management": {"applied_edits": []}},
+            {"input_transformations": None, "context_management": None},
+            [],
+            id="nothing",
+        ),
+    ],
+)
+def test_what_was_done_to_the_request_is_noted(start: Any, end: Any, noted: list[Any]) -> None:
+    ctx = own()
+    folded([message_start(**start), *HI, {**message_delta(), **end}, STOP], ctx)
+    assert [(n.code, n.where) for n in ctx.notes] == noted
+
+
 @pytest.mark.parametrize(
     "events, kind, message",
     [
