@@ -95,6 +95,12 @@ MESSAGES: dict[str, Answer] = {
     "`pause_turn`, when it goes on pausing": message(stop_reason="pause_turn"),
     "an unknown `stop_reason`": message(stop_reason="moonrise"),
     "no `usage`": message(usage=None),
+    "thinking that was left out (`input_transformations`)": message(
+        input_transformations=[{"type": "thinking_dropped", "reason": "prefix_mismatch"}]
+    ),
+    "context that was cleared (`applied_edits`)": message(
+        context_management={"applied_edits": [{"type": "clear_tool_uses_20250919"}]}
+    ),
     "half of a call": Answer(HALF_A_CALL),
     "a second call, for `functions`": Answer(message(CALL, CALL).body, FUNCTIONS),
 }
@@ -120,6 +126,7 @@ def chunks(*deltas: Json) -> str:
     return stream(*told) + "data: [DONE]\n\n"
 
 
+FAILED = {"type": "error", "code": "timeout", "message": "too late"}  # to moderate
 PAGE = {"type": "url_citation", "url_citation": {"url": "https://a", "title": "A"}}
 
 CHAT: dict[str, Answer] = {
@@ -134,6 +141,7 @@ CHAT: dict[str, Answer] = {
     ),
     "a refusal": completion(choice(refusal="No.")),
     "several choices": completion(choice(), choice(1)),
+    "what a moderator found": completion(moderation={"input": FAILED, "output": FAILED}),
     "an unknown `finish_reason`": completion(choice(finish="moonrise")),
     "no `finish_reason`": completion(choice(finish=None)),
     "no `usage`": completion(usage=None),
@@ -210,6 +218,11 @@ RESPONSES: dict[str, Answer] = {
     "a refusal": response({**spoken(), "content": [{"type": "refusal", "refusal": "No."}]}),
     "`max_output_tokens`": stopped("max_output_tokens"),
     "`max_messages`": stopped("max_messages"),
+    "several messages": response(spoken(), {**spoken(), "id": "msg_2"}),
+    "what a moderator found": response(moderation={"input": FAILED, "output": FAILED}),
+    "reasoning that was left out (`input_transformations`)": response(
+        input_transformations=[{"id": "rs_1", "action": "removed", "reason": "prefix_mismatch"}]
+    ),
     "no `status`": response(status=None),
     "no `usage`": response(usage=None),
 }

@@ -67,6 +67,7 @@ def kind(name: str, /, **fields: Json) -> Json:
 
 
 SEARCH = kind("web_search")
+SKILLS = kind("local", skills=[{"name": "n", "description": "d", "path": "p"}])
 GRAMMAR = {"type": "grammar", "syntax": "lark", "definition": 'start: "a"'}
 SERVER = {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.example"}
 LATE = {"type": "additional_tools", "role": "developer", "tools": [function()]}
@@ -117,6 +118,7 @@ SPECIMENS: Specimens = {
             {"type": "input_audio", "input_audio": {"data": DATA, "format": "wav"}}
         ),
         "an unknown part": told({"type": "input_hologram"}),
+        "unknown keys of a part": told({"type": "input_text", "text": "Hi", "volume": 11}),
     },
     "the conversation so far": {
         "calls and results": gave("42"),
@@ -165,10 +167,14 @@ SPECIMENS: Specimens = {
         "freeform tools with a grammar": offers(kind("custom", name="run", format=GRAMMAR)),
         "`local_shell`": offers(kind("local_shell")),
         "`shell`": offers(kind("shell", environment=kind("local"))),
+        "`shell` with skills": offers(kind("shell", environment=SKILLS)),
         "`apply_patch`": offers(kind("apply_patch")),
         "tool search by the app": offers(kind("tool_search", execution="client", parameters=OPEN)),
         "tool search": offers(kind("tool_search"), function(defer_loading=True)),
         "web search": offers(SEARCH),
+        "web search without `external_web_access`": offers(
+            {**SEARCH, "external_web_access": False}
+        ),
         "file search": offers(kind("file_search", vector_store_ids=["vs_1"])),
         "code interpreter": offers(kind("code_interpreter", container=kind("auto"))),
         "image generation": offers(kind("image_generation")),

@@ -346,6 +346,11 @@ def _hosted_blocks(call: HostedCall, seed: str, ctx: Context) -> list[Json]:
     return [use, {**result, "tool_use_id": use_id}]
 
 
+def note_moderated(found: Json, ctx: Context) -> None:
+    if found:
+        ctx.notes.add("moderation_dropped", "moderation", "what a moderator found")
+
+
 def encode_call(part: ToolCallPart) -> dict[str, Json]:
     own = part.native.blocks[0] if part.native and part.native.protocol == PROTOCOL else {}
     block = {"type": "tool_use", "id": part.id, "name": part.name, "input": {}}

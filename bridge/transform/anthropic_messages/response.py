@@ -5,7 +5,14 @@ from ..context import Context
 from ..errors import complains, decode_error, error_inside
 from ..json_text import Json
 from ..model import NativePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
-from .answer import encode_call, encode_citation, encode_native, encode_thinking, message_head
+from .answer import (
+    encode_call,
+    encode_citation,
+    encode_native,
+    encode_thinking,
+    message_head,
+    note_moderated,
+)
 from .finish import encode_finish
 from .parts import encode_input
 from .stream import Decoder
@@ -31,6 +38,7 @@ def decode_response(body: Json, ctx: Context) -> list[Event]:
 
 
 def encode_response(response: Response, ctx: Context) -> Json:
+    note_moderated(response.moderation, ctx)
     refusal = "".join(part.text for part in response.parts if isinstance(part, RefusalPart))
     return {
         **message_head(response.id, response.model, response.service_tier, ctx),

@@ -52,6 +52,7 @@ from .answer import (
     is_hidden,
     is_omitted,
     message_head,
+    note_moderated,
     note_untold,
 )
 from .errors import encode_error
@@ -301,7 +302,8 @@ class Encoder:
                 return self._close(native)
             case CitationDelta(citation):
                 return self._cite(citation)
-            case Stop(finish, usage, tier):
+            case Stop(finish, usage, tier, moderation=found):
+                note_moderated(found, self._ctx)
                 return self._stop(finish, usage, tier)
             case Failure(error):
                 self._over, self._part, self._prefix = True, None, b""

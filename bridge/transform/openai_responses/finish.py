@@ -106,6 +106,15 @@ def encode_finish(
     return status, reason, None
 
 
+def note_untold(response: Mapping[str, Json], ctx: Context) -> None:
+    """What was done to the request; other vendors' apps cannot be told."""
+    for change in objects_of(response.get("input_transformations")):
+        is_usual = change.get("reason") == "turn_boundary"
+        code = "hint_dropped" if is_usual else "thinking_prefix_dropped"
+        detail = f"{change.get('id')} {change.get('action')}: {change.get('reason')}"
+        ctx.notes.add(code, "input_transformations", detail)
+
+
 # --- the fields of a response
 
 # Request fields that come back, with what stands there when they were not given.

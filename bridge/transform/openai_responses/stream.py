@@ -66,6 +66,7 @@ from .finish import (
     encode_finish,
     encode_moderation,
     is_limit,
+    note_untold,
     response_head,
     status_of,
 )
@@ -197,6 +198,7 @@ class Decoder:
         begun, items = self._begin(response), self._items
         items.finish(objects_of(response.get("output")), cut=is_limit(response))
         due = items.take()
+        note_untold(response, self._ctx)
         usage = decode_usage(response.get("usage"), response.get("tool_usage"))
         if usage is None:
             self._ctx.notes.add("usage_missing", "usage", "the upstream counted no tokens")

@@ -234,6 +234,15 @@ def test_arguments_of_any_kind(arguments: str, given: Any) -> None:
     assert encoded["content"][0]["input"] == given
 
 
+@pytest.mark.parametrize("found, noted", [({"input": {}}, ["moderation_dropped"]), (None, [])])
+def test_what_a_moderator_found_is_noted(found: Any, noted: list[str]) -> None:
+    response = Response("1", "m", (TextPart("a"),), Finish("stop"), moderation=found)
+    whole, stream = from_chat_upstream(), from_chat_upstream()
+    encode_response(response, whole)
+    streamed(response, stream)
+    assert [[note.code for note in ctx.notes] for ctx in (whole, stream)] == [noted, noted]
+
+
 def test_an_answer_holds_no_audio() -> None:
     response = Response("", "m", (AudioPart("", "wav"),), Finish("stop"))
     with pytest.raises(TypeError):

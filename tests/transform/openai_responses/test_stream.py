@@ -345,6 +345,19 @@ def test_missing_counts_are_noted() -> None:
     assert codes(ctx) == ["usage_missing"]
 
 
+@pytest.mark.parametrize(
+    "reason, noted",
+    [("prefix_mismatch", "thinking_prefix_dropped"), ("turn_boundary", "hint_dropped")],
+)
+def test_what_was_done_to_the_request_is_noted(reason: str, noted: str) -> None:
+    ctx = context(A, R)
+    change = {"type": "reasoning", "id": "rs_1", "action": "removed", "reason": reason}
+    whole(CREATED, ended(input_transformations=[change]), ctx=ctx)
+    assert [(n.code, n.where, n.detail) for n in ctx.notes] == [
+        (noted, "input_transformations", f"rs_1 removed: {reason}")
+    ]
+
+
 def test_state_is_owned_by_the_upstream_that_made_it() -> None:
     ctx = context(A, R)
     ctx.upstream_id = "openai"
