@@ -17,8 +17,9 @@ from .errors import decode_error
 from .fold import Fold
 from .json_text import Json
 from .mismatch import protocol_of
-from .model import Protocol, Request
+from .model import NativePart, Part, Protocol, Request
 from .notes import TransformError
+from .openai_responses.parts import border_of
 from .sse import SseParser, is_event_stream
 from .translator import CODECS
 
@@ -157,8 +158,19 @@ def _told(events: Iterable[Event], cut: bool, faults: list[str]) -> Read:
         if is_open:
             fold.add(PartEnd(cut=True))
         fold.add(Stop(Finish("interrupted")))
-    said = fold.response if begun or not fold.error else None
+    said = _shown(fold.response) if begun or not fold.error else None
     return Read(said, fold.error, cut, tuple(faults))
+
+
+def _shown(answer: Response | None) -> Response | None:
+    """`answer` without the ends of its messages, which say nothing."""
+    if answer is None:
+        return None
+    return replace(answer, parts=tuple(part for part in answer.parts if not _is_border(part)))
+
+
+def _is_border(part: Part) -> bool:
+    return isinstance(part, NativePart) and border_of(part.native) is not None
 
 
 # --- bytes

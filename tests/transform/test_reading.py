@@ -12,7 +12,14 @@ from bridge.transform.answers import Error, Response
 from bridge.transform.context import context
 from bridge.transform.cut_json import without_mark
 from bridge.transform.json_text import dumps
-from bridge.transform.model import Protocol, ReasoningPart, Request, TextPart, ToolCallPart
+from bridge.transform.model import (
+    NativePart,
+    Protocol,
+    ReasoningPart,
+    Request,
+    TextPart,
+    ToolCallPart,
+)
 from bridge.transform.reading import (
     MAX_FAULTS,
     Read,
@@ -221,6 +228,15 @@ STREAM: dict[Protocol, list[bytes]] = {
         b'"function":{"name":"f","arguments":"{\\"a\\""}}]}}]}',
     ],
 }
+
+
+def test_the_ends_of_messages_are_not_shown() -> None:
+    said = {"type": "output_text", "text": "Hi"}
+    item = {"type": "message", "role": "assistant", "phase": "commentary", "content": [said]}
+    found = read_answer(R, dumps({"status": "completed", "output": [item, {"type": "odd"}, item]}))
+    assert found.response is not None
+    kinds = [type(part) for part in found.response.parts]
+    assert kinds == [TextPart, NativePart, TextPart]
 
 
 def stream(protocol: Protocol, *more: bytes) -> bytes:
