@@ -158,18 +158,14 @@ def _told(events: Iterable[Event], cut: bool, faults: list[str]) -> Read:
         if is_open:
             fold.add(PartEnd(cut=True))
         fold.add(Stop(Finish("interrupted")))
-    said = _shown(fold.response) if begun or not fold.error else None
+    said = fold.response if begun or not fold.error else None
+    if said is not None:
+        said = replace(said, parts=tuple(part for part in said.parts if not _is_border(part)))
     return Read(said, fold.error, cut, tuple(faults))
 
 
-def _shown(answer: Response | None) -> Response | None:
-    """`answer` without the ends of its messages, which say nothing."""
-    if answer is None:
-        return None
-    return replace(answer, parts=tuple(part for part in answer.parts if not _is_border(part)))
-
-
 def _is_border(part: Part) -> bool:
+    """The end of a message, which says nothing."""
     return isinstance(part, NativePart) and border_of(part.native) is not None
 
 
