@@ -176,8 +176,6 @@ class Desk:
     def count(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
         upstream = choice.upstreams[0]
         path = endpoints.count_path(upstream.protocol)
-        if call.fault is not None:
-            raise call.fault
         asked = self._expanded(call, now)
 
         def read(told: Json) -> Reply:
@@ -213,6 +211,10 @@ class Desk:
         )
 
     def _expanded(self, call: Call, now: float) -> Json:
+        if call.fault is not None:
+            raise call.fault
+        if not isinstance(call.parsed, dict):
+            raise TransformError("", "the body must be an object")
         if self.store is None or call.protocol != "openai_responses":
             return call.parsed
         return self.store.expand(call.parsed, now)
@@ -252,8 +254,6 @@ class Desk:
 
     def compact(self, call: Call, choice: Choice, now: float) -> Outgoing | Summary:
         """For an upstream that compacts by itself its request, else a call for a summary."""
-        if call.fault is not None:
-            raise call.fault
         told, upstream = self._expanded(call, now), choice.upstreams[0]
         if upstream.protocol == call.protocol and upstream.profile.vendor_fields:
             translator = self._translator(call, upstream, now)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from .store import content_parts, items_of
 from .transform import Error, Native
+from .transform.fields import optional
 from .transform.json_text import Json
 
 PROMPT = """\
@@ -33,7 +34,12 @@ TRIGGER = "compaction_trigger"  # an item that asks for what is being done
 
 
 def compact_request(body: Mapping[str, Json]) -> Json:
-    """A Responses request for a summary, to be translated for any upstream."""
+    """A Responses request for a summary, to be translated for any upstream.
+
+    TransformError for an `input` that is none: there would be nothing to sum up.
+    """
+    if not isinstance(body.get("input"), str):
+        optional(body.get("input"), list, "input")
     kept = {key: value for key, value in body.items() if key in KEPT}
     if kept.get("tools"):
         kept["tool_choice"] = "none"

@@ -371,7 +371,7 @@ class Exchange:
 
     # --- the end
 
-    def refuse(self, error: TransformError, now: float) -> Step:
+    def refuse(self, error: TransformError | Error, now: float) -> Step:
         """The bridge's own answer to the app: its call cannot be sent to anybody."""
         status, body = encode_refusal(self.call.protocol, error)
         self.ending = self._reply(Reply(status, [("content-type", JSON)], body), now)

@@ -211,6 +211,14 @@ def test_what_is_malformed_is_told_in_the_dialect() -> None:
     assert (status, told["error"]["type"]) == (400, "invalid_request_error")
 
 
+@pytest.mark.parametrize("body", [[1], "secret", [], 5])
+@pytest.mark.parametrize("upstream", ["chat", "claude", "openai", "local"])
+@pytest.mark.parametrize("path", ["/v1/messages/count_tokens", "/v1/responses/input_tokens"])
+def test_a_body_that_is_no_object_is_told_so(path: str, upstream: str, body: Any) -> None:
+    status, told = read(answer(desk(ROUTED.replace("NAME", upstream)), "POST", path, body))
+    assert status == 400 and "the body must be an object" in told["error"]["message"]
+
+
 # --- stored answers
 
 RESPONSE = {"id": "resp_1", "object": "response", "output": []}
@@ -311,6 +319,13 @@ def test_what_cannot_be_read_cannot_be_compacted() -> None:
     assert choice
     with pytest.raises(TransformError):
         made.compact(replace(call, body=b"{"), choice, 0)
+
+
+@pytest.mark.parametrize("body", [["secret"], "x", []])
+@pytest.mark.parametrize("upstream", ["chat", "claude", "openai", "local"])
+def test_nor_what_is_no_object(upstream: str, body: Any) -> None:
+    with pytest.raises(TransformError, match="the body must be an object"):
+        compact(upstream, body)
 
 
 # --- WebSockets

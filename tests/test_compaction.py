@@ -10,7 +10,14 @@ from openai.types.responses import CompactedResponse
 from openai.types.responses.response_compact_params import ResponseCompactParams
 
 from bridge.compaction import KEPT, PROMPT, compact_answer, compact_request
-from bridge.transform import Error, Native, Protocol, Translator, encode_refusal
+from bridge.transform import (
+    Error,
+    Native,
+    Protocol,
+    TransformError,
+    Translator,
+    encode_refusal,
+)
 from bridge.transform.envelope import seal, unseal
 
 KEY = b"k"
@@ -87,6 +94,12 @@ def test_a_summary_is_asked_for(body: Any, expected: Any) -> None:
     before = copy.deepcopy(body)
     assert compact_request(body) == {**expected, "store": False}
     assert body == before
+
+
+@pytest.mark.parametrize("input", [5, {"role": "user"}, True])
+def test_what_is_no_history_cannot_be_summed_up(input: Any) -> None:
+    with pytest.raises(TransformError, match="input"):
+        compact_request({"model": "m", "input": input})
 
 
 def test_nothing_that_the_endpoint_takes_is_forgotten() -> None:

@@ -34,7 +34,7 @@ from ..settings import HistoryBounds, Shadow
 from ..steps import Reply
 from ..store import Store
 from ..trace import Trace
-from ..transform import Protocol, TransformError
+from ..transform import Error, Protocol, TransformError
 from ..transform.families import VENDOR
 from ..transform.headers import CREDENTIALS
 from ..trial import trial
@@ -170,6 +170,17 @@ class Runtime:
         self, side: Side, call: Call, now: float, *, resends: bool
     ) -> Reply | Aside | Exchange | Outgoing | Handshake | None:
         """What becomes of a request to an endpoint beside the call; None: it passes untouched."""
+        try:
+            return self._beside(side, call, now, resends=resends)
+        except TransformError as error:
+            return refused(side, error)
+        except Exception as error:  # the one net: else it would pass untouched
+            logger.exception("bridge: a request could not be handled")
+            return refused(side, _own_fault(error))
+
+    def _beside(
+        self, side: Side, call: Call, now: float, *, resends: bool
+    ) -> Reply | Aside | Exchange | Outgoing | Handshake | None:
         patience = self.config.failover.first_byte_timeout
         desk = Desk(
             self.router,
@@ -191,10 +202,7 @@ class Runtime:
             if side.kind == "socket" and resends and isinstance(answer, Outgoing):
                 return Handshake(answer, self, now, patience)
             return answer
-        try:
-            compact = desk.compact(call, choice, now)
-        except TransformError as error:
-            return refused(side, error)
+        compact = desk.compact(call, choice, now)
         if isinstance(compact, Outgoing):
             return compact
         return self._exchange(compact.call, choice, now, resends=resends, shape=compact.shape)
@@ -210,6 +218,9 @@ class Runtime:
             exchange.exhausted(clock())
         except TransformError as error:
             exchange.refuse(error, clock())
+        except Exception as error:  # the one net: else the app's own host would get the call
+            logger.exception("bridge: a request could not be handled")
+            exchange.refuse(_own_fault(error), clock())
         return None
 
     async def _turn(self, target: Target) -> bool:
@@ -374,6 +385,10 @@ class Runtime:
     def _tell_warnings(self) -> None:
         for warning in self.config.warnings:
             logger.warning("%s", warning)
+
+
+def _own_fault(error: Exception) -> Error:
+    return Error("server", f"bridge: {error}", 500)
 
 
 def _ledger(config: Config, before: Ledger | None) -> Ledger | None:

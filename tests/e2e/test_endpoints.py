@@ -181,6 +181,21 @@ def test_a_conversation_is_compacted_and_goes_on(
     assert "brg1." not in str(sim.requests(upstream)[-1].body)
 
 
+@pytest.mark.parametrize("upstream", list(PROTOCOLS))
+def test_what_is_no_request_reaches_nobody(
+    sim: Simulator, start_proxy: Start, upstream: str
+) -> None:
+    own = f"reverse:http://localhost:{sim.port}"
+    proxy = start_proxy(config(sim, upstream), "--mode", own)
+    with httpx2.Client(base_url=proxy.url, trust_env=False) as client:
+        for path in ("/v1/messages/count_tokens", "/v1/responses/input_tokens"):
+            assert client.post(path, json=[1]).status_code == 400
+        for body in (["secret"], "secret", {"model": "gpt", "input": 5}):
+            told = client.post("/v1/responses/compact", json=body)
+            assert told.status_code == 400 and "must be" in told.json()["error"]["message"]
+    assert sim.requests() == []
+
+
 def test_other_endpoints_pass_to_the_apps_own_host(sim: Simulator, start_proxy: Start) -> None:
     proxy = start_proxy(config(sim, "chat"), "--mode", f"reverse:{sim.url}")
     with httpx2.Client(base_url=proxy.url, trust_env=False) as client:

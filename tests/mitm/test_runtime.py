@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from bridge.aside import Desk
 from bridge.call import Call
 from bridge.config import ConfigError
+from bridge.endpoints import side
 from bridge.exchange import Exchange
 from bridge.health import Answered
 from bridge.mitm.runtime import Runtime, clock, installation_key
 from bridge.routing import Target
-from bridge.steps import Done
+from bridge.steps import Done, Reply
 from bridge.watched import Watched
 
 CONFIG = """
@@ -148,6 +150,36 @@ def test_what_is_malformed_is_refused(path: Path) -> None:
     assert isinstance(exchange, Exchange)
     assert asyncio.run(runtime.advance(exchange)) is None
     assert isinstance(exchange.ending, Done) and exchange.ending.reply.status == 400
+
+
+@pytest.mark.parametrize("body", [b"[1]", b'"secret"', b'{"model": "m", "input": 5}', b"{"])
+def test_what_is_malformed_beside_a_call_is_refused_too(path: Path, body: bytes) -> None:
+    reply = asked(Runtime(path, b"k"), "POST", "/v1/responses/compact", body)
+    assert isinstance(reply, Reply) and reply.status == 400
+
+
+def asked(runtime: Runtime, method: str, where: str, body: bytes = b"") -> object:
+    found = side(method, where, ())
+    assert found
+    made = Call(found.dialect, "https", "h", 443, where, (), body)
+    return runtime.beside(found, made, clock(), resends=True)
+
+
+def test_a_fault_of_ours_sends_nothing_to_the_apps_own_host(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    runtime = Runtime(path, b"k")
+    monkeypatch.setattr(Desk, "choice", broken)
+    reply = asked(runtime, "GET", "/v1/models")
+    assert isinstance(reply, Reply) and (reply.status, b"oops" in reply.body) == (500, True)
+    exchange = opened(runtime)
+    monkeypatch.setattr(exchange, "next_attempt", broken)
+    assert asyncio.run(runtime.advance(exchange)) is None
+    assert isinstance(exchange.ending, Done) and exchange.ending.reply.status == 500
+    assert caplog.text.count("could not be handled") == 2
 
 
 def test_the_key_of_an_installation_is_made_once_and_for_its_owner(tmp_path: Path) -> None:
