@@ -16,6 +16,7 @@ from .compaction import compact_answer, compact_request
 from .endpoints import Side
 from .estimate import estimate_tokens
 from .outgoing import Outgoing, outgoing
+from .requests import expanded, spelled_out
 from .routing import Choice, Router, Target
 from .settings import Sockets
 from .steps import WAIT, Done, Reply, Step
@@ -111,7 +112,8 @@ class Desk:
             if choice is not None:
                 first = choice.upstreams[0]
                 own = call.addresses(first) and first.protocol in _protocols(side)
-                return None if own and side.kind != "socket" else choice
+                untouched = own and first.changes_nothing and side.kind != "socket"
+                return None if untouched else choice
         return None
 
     def answer(
@@ -123,15 +125,22 @@ class Desk:
         except TransformError as error:
             return refused(side, error)
 
-    def known(self, side: Side, now: float) -> Reply | None:
-        """The answer to what is asked of an answer that is kept here, whatever the routes say."""
+    def known(self, side: Side, call: Call, now: float) -> Reply | Outgoing | None:
+        """The answer to what is asked of an answer that is kept here, whatever the routes say.
+
+        A vendor that gave it has to delete it too.
+        """
         if self.store is None or not side.id or not self.store.knows(side.id, now):
             return None
-        try:
-            error = endpoints.refusal(side)
-            return refused(side, error) if error else _reply(_stored(self.store, side, now))
-        except TransformError as problem:
-            return refused(side, problem)
+        if error := endpoints.refusal(side):
+            return refused(side, error)
+        if side.kind != "delete":
+            return _stored(self.store, side, now)
+        giver = self.router.upstreams.get(self.store.giver(side.id, now))
+        self.store.delete(side.id)
+        if giver is not None and _is_vendor(giver, call):
+            return self._passed(side, call, giver)
+        return _reply(endpoints.deleted(side.id))
 
     # --- models
 
@@ -174,29 +183,46 @@ class Desk:
     # --- counting
 
     def count(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+        _checked(call)
         upstream = choice.upstreams[0]
-        path = endpoints.count_path(upstream.protocol)
-        asked = self._expanded(call, now)
+        full = self._full(call, now)
+        if isinstance(full, TransformError):
+            keeper = _keeper(call, choice)
+            if keeper is None:
+                raise full
+            upstream = keeper
 
         def read(told: Json) -> Reply:
             counted = endpoints.count_of(told)
             if counted is not None:
                 return _reply(endpoints.count_answer(side.dialect, counted))
-            guess = estimate_tokens(side.dialect, asked)
+            if isinstance(full, TransformError):
+                return refused(side, full)
+            guess = estimate_tokens(side.dialect, full)
             return _reply(endpoints.count_answer(side.dialect, guess), [endpoints.ESTIMATED])
 
+        path = endpoints.count_path(upstream.protocol)
         if path is None:
             return read(None)
         translator = self._translator(call, upstream, now)
+        asked = spelled_out(call, upstream, self.store, now)
         try:
             told = loads(translator.request(dumps(asked), asked))
         except TransformError as error:
             if not error.code:
                 raise
             return read(None)  # it cannot be said there, and has a length all the same
-        body = dumps(endpoints.count_request(upstream.protocol, told))
-        sent = outgoing(call, Target(upstream), path, body, translator.betas)
+        if upstream.protocol != call.protocol:
+            told = endpoints.count_request(upstream.protocol, told)
+        sent = outgoing(call, Target(upstream), path, dumps(told), translator.betas)
         return Aside(sent, read, now, self.patience)
+
+    def _full(self, call: Call, now: float) -> Json:
+        """The request with all that it names; the TransformError where something is not known."""
+        try:
+            return expanded(call, self.store, now)
+        except TransformError as error:
+            return error
 
     def _translator(self, call: Call, upstream: Upstream, now: float) -> Translator:
         return Translator(
@@ -210,22 +236,22 @@ class Desk:
             own_host=call.addresses(upstream),
         )
 
-    def _expanded(self, call: Call, now: float) -> Json:
-        if call.fault is not None:
-            raise call.fault
-        if not isinstance(call.parsed, dict):
-            raise TransformError("", "the body must be an object")
-        if self.store is None or call.protocol != "openai_responses":
-            return call.parsed
-        return self.store.expand(call.parsed, now)
-
     # --- stored answers
 
-    def unknown(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Aside | None:
+    def unknown(
+        self, side: Side, call: Call, choice: Choice, now: float
+    ) -> Reply | Outgoing | None:
         """Of an answer that nobody here knows."""
-        if any(u.protocol == side.dialect and call.addresses(u) for u in choice.route.upstreams):
+        upstream = _keeper(call, choice)
+        if upstream is None:
+            return refused(side, endpoints.unknown(side))
+        return self._passed(side, call, upstream)
+
+    def _passed(self, side: Side, call: Call, upstream: Upstream) -> Outgoing | None:
+        """The app's request, for an upstream that has the endpoint; None: as it is."""
+        if call.is_for(upstream) and upstream.changes_nothing:
             return None
-        return refused(side, endpoints.unknown(side))
+        return outgoing(call, Target(upstream), endpoints.place(side), call.body)
 
     def socket(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Outgoing:
         upstream = choice.upstreams[0]
@@ -254,7 +280,9 @@ class Desk:
 
     def compact(self, call: Call, choice: Choice, now: float) -> Outgoing | Summary:
         """For an upstream that compacts by itself its request, else a call for a summary."""
-        told, upstream = self._expanded(call, now), choice.upstreams[0]
+        _checked(call)
+        upstream = choice.upstreams[0]
+        told = spelled_out(call, upstream, self.store, now)
         if upstream.protocol == call.protocol and upstream.profile.vendor_fields:
             translator = self._translator(call, upstream, now)
             sent = translator.request(dumps(told), told)
@@ -280,15 +308,36 @@ def _protocols(side: Side) -> tuple[Protocol, ...]:
     return ("openai_responses", "openai_chat") if both else (side.dialect,)
 
 
-def _stored(store: Store, side: Side, now: float) -> Json:
-    match side.kind:
-        case "response":
-            return store.response(side.id, now)
-        case "input_items":
-            return store.input_items(side.id, now, side.query)
-        case _:
-            store.delete(side.id)
-            return endpoints.deleted(side.id)
+def _checked(call: Call) -> None:
+    if call.fault is not None:
+        raise call.fault
+    if not isinstance(call.parsed, dict):
+        raise TransformError("", "the body must be an object")
+
+
+def _keeper(call: Call, choice: Choice) -> Upstream | None:
+    """Who may know an answer that is not known here: the app's own host, for what that answers is
+    not kept here, then a vendor, then whoever keeps answers."""
+    speaking = [u for u in choice.upstreams if u.protocol == call.protocol]
+    places = (
+        next((upstream for upstream in speaking if call.is_for(upstream)), None),
+        next((upstream for upstream in speaking if upstream.profile.vendor_fields), None),
+        next((upstream for upstream in speaking if upstream.profile.store), None),
+    )
+    return next(filter(None, places), None)
+
+
+def _is_vendor(upstream: Upstream, call: Call) -> bool:
+    return upstream.protocol == call.protocol and upstream.profile.vendor_fields
+
+
+def _stored(store: Store, side: Side, now: float) -> Reply:
+    if side.kind == "response":
+        return _reply(store.response(side.id, now))
+    try:
+        return _reply(store.input_items(side.id, now, side.query))
+    except TransformError as problem:
+        return refused(side, problem)
 
 
 def _reply(body: Json, headers: Headers = []) -> Reply:  # noqa: B006 (it is only read)

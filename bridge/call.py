@@ -55,6 +55,10 @@ class Call:
         """Whether it was sent to that very server."""
         return upstream.same_origin(self.scheme, self.host, self.port)
 
+    def is_for(self, upstream: Upstream) -> bool:
+        """Whether the app itself asks that very server, in the protocol it is configured with."""
+        return upstream.protocol == self.protocol and self.addresses(upstream)
+
     @cached_property
     def _read(self) -> tuple[Json, TransformError | None]:
         try:

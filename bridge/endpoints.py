@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from .transform import Error, Protocol
 from .transform.json_text import Json
@@ -76,6 +76,12 @@ def _is_there(kind: Kind, place: str, host: str) -> bool:
     if at is None or kind not in ("models", "model"):
         return True
     return glob(f"{at}/models*", place)
+
+
+def place(asked: Side) -> str:
+    """Where a vendor has it."""
+    end = next(end for _, end, kind, _ in SIDES if kind == asked.kind)
+    return "/v1" + end.replace("ID", quote(asked.id, safe=""))
 
 
 def _dialect(headers: Iterable[tuple[str, str]]) -> Protocol:

@@ -207,6 +207,7 @@ class Exchange:
         attempt, translator = self._under_way, self.translator
         data, heard = without(data, attempt.keys), translator.heard
         out = translator.stream(data)
+        self._requests.hear(out)
         self.trace.bodies.upstream_response.add(data)
         if translator.heard != heard:
             attempt.heard = now
@@ -273,6 +274,7 @@ class Exchange:
         else:
             out = translator.response(body, as_stream=self.call.wants_stream)
             status = translator.status if translator.failure else attempt.status
+        self._requests.hear([out])
         kind = EVENT_STREAM if self.call.wants_stream and not translator.failure else JSON
         headers = attempt.headers if out is body else self._reply_headers(kind, now)
         reply = Reply(status, headers, out)

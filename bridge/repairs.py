@@ -49,7 +49,7 @@ class Repairs:
 
     def fit(self, upstream: Upstream, call: Call) -> Fit:
         """What is known of `upstream` that concerns `call`."""
-        if self._is_own(upstream, call):
+        if call.is_for(upstream):
             return Fit(upstream.profile)
         fit = self._options.get(_options_key(upstream, call)) if self._options else None
         fit = fit or Fit(upstream.profile)
@@ -63,7 +63,7 @@ class Repairs:
         self, fit: Fit, error: Error, upstream: Upstream, call: Call, body: Json
     ) -> Fit | None:
         """What to make of `call` after `body`, made by `fit`, was refused; None: nothing helps."""
-        if fit.repairs == MAX_REPAIRS or self._is_own(upstream, call):
+        if fit.repairs == MAX_REPAIRS or call.is_for(upstream):
             return None
         once_more = replace(fit, repairs=fit.repairs + 1)
         same = upstream.protocol == call.protocol
@@ -98,10 +98,6 @@ class Repairs:
         self._state = {
             key: fit for key, fit in self._state.items() if upstream not in (None, key[0])
         }
-
-    @staticmethod
-    def _is_own(upstream: Upstream, call: Call) -> bool:
-        return upstream.protocol == call.protocol and call.addresses(upstream)
 
 
 def _options_key(upstream: Upstream, call: Call) -> tuple[Upstream, str]:

@@ -5,14 +5,28 @@ request. Hard part: what the app only names (an earlier answer, an item) is put 
 upstream cannot know it, and told back to the app as it was asked.
 """
 
+from collections.abc import Callable, Iterable
+
 from .call import Call
 from .ledger import Ledger
+from .passed_answer import PassedAnswer
 from .repairs import Fit
 from .routing import Target
-from .store import Store
-from .transform import CODES, TransformError, Translator
+from .store import NOTHING, Store
+from .transform import CODES, Protocol, TransformError, Translator
 from .transform.json_text import Json, dumps
 from .upstream import Upstream
+
+RESPONSES: Protocol = "openai_responses"
+# How what an app only names is put in, and an answer kept that it may name.
+EXPAND: dict[Protocol, Callable[[Store, Json, float], Json]] = {
+    "openai_responses": Store.expand,
+    "anthropic_messages": Store.continued,
+}
+RECORD: dict[Protocol, tuple[Callable[[Store, Json, Json, float, str], None], str]] = {
+    "openai_responses": (Store.record, "input"),
+    "anthropic_messages": (Store.record_message, "messages"),
+}
 
 
 class Requests:
@@ -33,7 +47,9 @@ class Requests:
     ) -> None:
         self.call = call
         self._key, self._ledger, self._store, self._strict = key, ledger, store, strict
-        self._told: Json = None  # the request with all that it names, where that is kept
+        self._told: Json = None  # the request with all that it names; None: that is not known
+        self._passed: PassedAnswer | None = None
+        self._by = ""  # whose answer it will be
         self._remembered = not remembers
 
     def translator(self, upstream: Upstream, fit: Fit, now: float) -> Translator:
@@ -61,20 +77,44 @@ class Requests:
         return made
 
     def _translated(self, translator: Translator, upstream: Upstream, now: float) -> bytes:
-        call, store = self.call, self._store
-        if store is None or call.protocol != "openai_responses":
-            return translator.request(call.body, call.parsed)
-        if upstream.protocol == call.protocol and not store.has_named(call.parsed, now):
-            return translator.request(call.body, call.parsed)  # it keeps its own
-        self._told = told = store.expand(call.parsed, now)
-        body = call.body if told is call.parsed else dumps(told)
-        asked = {**call.parsed, "store": self._keeps} if isinstance(told, dict) else None
-        return translator.request(body, told, asked)
+        call = self.call
+        said = spelled_out(call, upstream, self._store, now)
+        self._told, self._by = self._to_keep(said, upstream, now), upstream.name
+        same = upstream.protocol == call.protocol
+        passes = same and self._told is not None and not self._remembered
+        self._passed = PassedAnswer(call.protocol) if passes else None
+        body = call.body if said is call.parsed else dumps(said)
+        if same and said is call.parsed:
+            return translator.request(body, said)
+        return translator.request(body, said, self._asked())
 
-    @property
-    def _keeps(self) -> bool:
-        """Whether the app may name the answer later, as it may where it does not say."""
-        return self._told is not None and self.call.parsed.get("store") is not False
+    def _asked(self) -> Json:
+        """What the answer repeats of the request; None: what it says."""
+        call = self.call
+        if self._store is None or call.protocol != RESPONSES or not isinstance(call.parsed, dict):
+            return None
+        return {**call.parsed, "store": self._told is not None}
+
+    def _to_keep(self, said: Json, upstream: Upstream, now: float) -> Json:
+        """The whole request of an answer that the app may name later; None: nothing is kept.
+
+        What the app's own host answers it keeps itself, and nobody else has to.
+        """
+        call, store = self.call, self._store
+        if store is None or call.is_for(upstream) or not _may_be_named(call):
+            return None
+        if said is not call.parsed:
+            return said
+        try:
+            return expanded(call, store, now)
+        except TransformError:
+            return None
+
+    def hear(self, pieces: Iterable[bytes]) -> None:
+        """These are for the app."""
+        if self._passed is not None:
+            for piece in pieces:
+                self._passed.add(piece)
 
     def remember(self, translator: Translator, owner: str, now: float) -> None:
         """The answer is whole. To be told before the app has all of it, for its next request may
@@ -84,5 +124,42 @@ class Requests:
         self._remembered = True
         if self._ledger is not None:
             self._ledger.record(translator.turn, translator.states, owner, now)
-        if self._store is not None and self._keeps and (answer := translator.told()) is not None:
-            self._store.record(answer, self._told.get("input"), now)
+        if self._store is not None and self._told is not None:
+            answer = self._passed.told() if self._passed else translator.told()
+            if answer is not None:
+                record, history = RECORD[self.call.protocol]
+                record(self._store, answer, self._told.get(history), now, self._by)
+
+
+def _may_be_named(call: Call) -> bool:
+    """Whether the app may name the answer later, as it may in Responses where it does not say.
+
+    One in the background has not come with its call: its upstream alone knows it.
+    """
+    body = call.parsed
+    if not isinstance(body, dict):
+        return False
+    if call.protocol == RESPONSES:
+        return body.get("store") is not False and body.get("background") is not True
+    return call.protocol in RECORD and body.get("thread") is not None
+
+
+def spelled_out(call: Call, upstream: Upstream, store: Store | None, now: float) -> Json:
+    """The request of `call` with all in it that `upstream` cannot know; TransformError where nobody
+    does.
+
+    An upstream of the app's own protocol that keeps answers knows those it gave, and may know what
+    is not known here. All others know nothing.
+    """
+    if upstream.protocol == call.protocol and (call.is_for(upstream) or upstream.profile.store):
+        if store is None or not store.has_named(call.parsed, now, but_of=upstream.name):
+            return call.parsed
+    return expanded(call, store, now)
+
+
+def expanded(call: Call, store: Store | None, now: float) -> Json:
+    """The request of `call` with all in it that it names; TransformError for what is not known."""
+    if call.protocol not in EXPAND:
+        return call.parsed
+    known = EXPAND[call.protocol](store or NOTHING, call.parsed, now)
+    return call.parsed if store is None else known

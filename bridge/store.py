@@ -1,7 +1,8 @@
-"""Answers that a Responses client may name later, for upstreams that keep none.
+"""Answers that a client may name later, for upstreams that do not know them.
 
-In: each answer as the client got it, with the whole input it answered. Out: a request that says in
-full what it only named, and the answer and its input by id. It lives in memory, bounded. The one
+In: each answer as the client got it, with the whole input it answered, and who gave it. Out: a
+request that says in full what it only named (a Responses client an answer or an item, a Messages
+client a thread), and the answer and its input by id. It lives in memory, bounded. The one
 hard thing is what has gone: every answer is kept with its whole input rather than with the id of
 the one before it, so it stands for itself when earlier ones are too old, deleted or pushed out.
 """
@@ -17,6 +18,7 @@ from .transform.fields import one_of, optional, required
 from .transform.json_text import Json, dumps, loads
 
 NOT_FOUND = "previous_response_not_found"
+NO_THREAD = "thread_not_found"
 
 # Item type -> how its id begins.
 PREFIXES: dict[str, str] = {
@@ -47,14 +49,14 @@ class Store:
         self._kept.bounds = bounds
         return self
 
-    def record(self, response: Json, input: Json, now: float) -> None:
-        """Keep `response`, the whole object as the client got it, and the expanded input of its
-        request. What is too large is not kept, and so not found later."""
+    def record(self, response: Json, input: Json, now: float, by: str = "") -> None:
+        """Keep `response`, the whole object as the client got it `by` an upstream, and the expanded
+        input of its request. What is too large is not kept, and so not found later."""
         self._kept.expire(now)
         response_id, items = response.get("id"), items_of(input)
         if not isinstance(response_id, str):
             return
-        if self._kept.put([_response_key(response_id)], dumps([response, items]), now):
+        if self._kept.put([_response_key(response_id)], dumps([response, items, by]), now):
             for item_id, _ in _named(response, items):
                 self._kept.put([_item_key(item_id)], dumps(response_id), now)
 
@@ -80,15 +82,47 @@ class Store:
         kept = {key: body[key] for key in body if key != "previous_response_id"}
         return {**kept, "input": [*earlier, *items]}
 
-    def has_named(self, body: Json, now: float) -> bool:
-        """Whether something that `body` names is kept here, if not all of it."""
+    def has_named(self, body: Json, now: float, *, but_of: str | None = None) -> bool:
+        """Whether something that `body` names is kept here, if not all of it; what `but_of` gave
+        does not count."""
         if not isinstance(body, dict):
             return False
-        references = [item["id"] for item in _listed(body.get("input")) if _is_reference(item)]
-        keys = [_item_key(item_id) for item_id in references if isinstance(item_id, str)]
-        if isinstance(body.get("previous_response_id"), str):
-            keys.append(_response_key(body["previous_response_id"]))
-        return any(self._kept.get(key, now) is not None for key in keys)
+        return any(found[-1] != but_of for key in _names(body) if (found := self._holder(key, now)))
+
+    def _holder(self, key: bytes, now: float) -> list[Json]:
+        """The answer that `key` stands for or is an item of, what it answered, and by whom."""
+        value = self._kept.get(key, now)
+        found = None if value is None else loads(value)
+        return self._holder(_response_key(found), now) if isinstance(found, str) else found or []
+
+    # --- threads
+
+    def record_message(self, message: Json, messages: Json, now: float, by: str = "") -> None:
+        """As `record`, for an answer from which a thread of messages may go on."""
+        self._kept.expire(now)
+        if isinstance(message.get("id"), str):
+            value = dumps([message, _listed(messages), by])
+            self._kept.put([_message_key(message["id"])], value, now)
+
+    def continued(self, body: Json, now: float) -> Json:
+        """A Messages request with all of the thread it goes on with, and not in one any more;
+        `body` itself where it is in none. TransformError as in `expand`."""
+        thread = optional(body.get("thread"), dict, "thread") if isinstance(body, dict) else None
+        if thread is None:
+            return body
+        kept = {key: body[key] for key in body if key != "thread"}
+        kind = required(thread.get("type"), str, "thread.type")
+        if one_of(kind, ("create", "continue"), "thread.type") == "create":
+            return kept
+        where = "thread.previous_message_id"
+        previous = required(thread.get("previous_message_id"), str, where)
+        found = self._holder(_message_key(previous), now)
+        if not found:
+            raise TransformError(where, f"no message with id '{previous}' is known", NO_THREAD)
+        message, messages, _ = found
+        given = required(body.get("messages"), list, "messages")
+        answer = {"role": "assistant", "content": message["content"]}
+        return {**kept, "messages": [*messages, answer, *given]}
 
     def _history(self, response_id: str, now: float) -> list[Json]:
         """What the model was told up to this answer, and the answer."""
@@ -103,9 +137,8 @@ class Store:
         if not _is_reference(item):
             return item
         item_id = required(item["id"], str, f"{where}.id")
-        holder = self._kept.get(_item_key(item_id), now)
-        found = None if holder is None else self._found(loads(holder), now)
-        for known_id, known in _named(*found) if found else ():
+        found = self._holder(_item_key(item_id), now)
+        for known_id, known in _named(*found[:2]) if found else ():
             if known_id == item_id:
                 return known
         raise TransformError(f"{where}.id", f"no item with id '{item_id}' is known", NOT_FOUND)
@@ -136,16 +169,18 @@ class Store:
             "has_more": has_more,
         }
 
+    def giver(self, response_id: str, now: float) -> str:
+        """Whose answer it is; "" for one that is not known."""
+        found = self._holder(_response_key(response_id), now)
+        return str(found[-1]) if found else ""
+
     def delete(self, response_id: str) -> bool:
         """Whether it was known."""
         return self._kept.discard(_response_key(response_id))
 
     def _found(self, response_id: str, now: float) -> tuple[dict[str, Any], list[Json]] | None:
-        value = self._kept.get(_response_key(response_id), now)
-        if value is None:
-            return None
-        response, items = loads(value)
-        return response, items
+        found = self._holder(_response_key(response_id), now)
+        return (found[0], found[1]) if found else None
 
 
 def items_of(input: Json) -> list[Json]:
@@ -243,5 +278,24 @@ def _response_key(response_id: str) -> bytes:
     return b"response\0" + response_id.encode("utf-8", "surrogatepass")
 
 
+def _names(body: Mapping[str, Json]) -> Iterator[bytes]:
+    """What a request names, by its keys."""
+    for item in _listed(body.get("input")):
+        if _is_reference(item) and isinstance(item["id"], str):
+            yield _item_key(item["id"])
+    if isinstance(body.get("previous_response_id"), str):
+        yield _response_key(body["previous_response_id"])
+    thread = body.get("thread")
+    if isinstance(thread, dict) and isinstance(thread.get("previous_message_id"), str):
+        yield _message_key(thread["previous_message_id"])
+
+
+def _message_key(message_id: str) -> bytes:
+    return b"message\0" + message_id.encode("utf-8", "surrogatepass")
+
+
 def _item_key(item_id: str) -> bytes:
     return b"item\0" + item_id.encode("utf-8", "surrogatepass")
+
+
+NOTHING = Store(Bounds(0, 0.0))  # that everything is unknown to

@@ -59,6 +59,11 @@ class Upstream:
         return self.profile.anthropic_version
 
     @property
+    def changes_nothing(self) -> bool:
+        """Whether what an app sends to that very server goes there as it is."""
+        return not self.api_keys and not self.models
+
+    @property
     def authority(self) -> str:
         """Host and port as URLs and Host headers name them."""
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -25,6 +25,9 @@ upstreams:
   openai: {protocol: openai_responses, url: 'https://openai.test/v1', api_key: k, profile: openai}
   local: {protocol: openai_responses, url: 'https://local.test/v1', api_key: k}
   own: {protocol: anthropic_messages, url: 'https://api.anthropic.com'}
+  keyed: {protocol: anthropic_messages, url: 'https://api.anthropic.com', api_key: k}
+  renamed: {protocol: anthropic_messages, url: 'https://api.anthropic.com', models: {m: big}}
+  bare: {protocol: openai_responses, url: 'https://b.test/v1', api_key: k, profile: ollama}
 routes: ROUTES
 """
 ROUTED = "[{upstreams: [NAME]}]"
@@ -62,6 +65,8 @@ COUNT = ("POST", "/v1/messages/count_tokens", HI)
     [
         pytest.param("[]", COUNT, False, id="no route"),
         pytest.param("[{upstreams: [own, chat]}]", COUNT, False, id="the app's own host"),
+        pytest.param("[{upstreams: [keyed]}]", COUNT, True, id="the same with a key"),
+        pytest.param("[{upstreams: [renamed]}]", COUNT, True, id="the same with other models"),
         pytest.param("[{upstreams: [chat, own]}]", COUNT, True, id="another upstream"),
         pytest.param(
             "[{match: {protocol: openai_chat}, upstreams: [chat]}]",
@@ -152,6 +157,59 @@ def test_an_upstream_that_counts_is_asked(upstream: str, path: str, keys: set[st
     assert aside.wake_at() == inf
 
 
+def test_the_app_s_own_host_counts_with_the_upstream_s_key_and_model() -> None:
+    body = {**HI, "container": "c"}
+    for name, key, model in (("keyed", "k", "m"), ("renamed", None, "big")):
+        made = desk(ROUTED.replace("NAME", name))
+        sent = answer(made, "POST", "/v1/messages/count_tokens", body, claude=True).sent
+        assert json.loads(sent.body) == {**body, "model": model}, "and all else as it is"
+        assert dict(sent.headers).get("x-api-key") == key
+    assert read(answer(made, "GET", "/v1/models"))[1]["data"][0]["id"] == "m"
+
+
+NAMING = {"model": "m", "input": "more", "previous_response_id": "resp_1"}
+INPUT_TOKENS = ("POST", "/v1/responses/input_tokens")
+
+
+def test_an_earlier_answer_counts_too_and_is_told_to_who_cannot_know_it() -> None:
+    for name, by, expands in (
+        ("openai", "openai", False),
+        ("openai", "chat", True),
+        ("local", "local", False),
+        ("bare", "bare", True),
+    ):
+        aside = answer(desk(ROUTED.replace("NAME", name), kept(by)), *INPUT_TOKENS, NAMING)
+        assert ("previous_response_id" in json.loads(aside.sent.body)) is not expands, (name, by)
+        aside.answered(404, [], 1.0)
+        assert read(aside.whole(b"{}", 2.0).reply)[1]["input_tokens"] > 0
+
+
+@pytest.mark.parametrize(
+    "routes, expected",
+    [
+        pytest.param("[{upstreams: [openai]}]", "openai.test", id="a vendor"),
+        pytest.param("[{upstreams: [local, openai]}]", "openai.test", id="a vendor before others"),
+        pytest.param("[{upstreams: [chat, local]}]", "local.test", id="who may keep answers"),
+        pytest.param("[{upstreams: [chat, claude, bare]}]", None, id="nobody"),
+    ],
+)
+def test_one_that_is_not_known_here_is_for_who_may_know_it(
+    routes: str, expected: str | None
+) -> None:
+    made = desk(routes, kept())
+    body = {**NAMING, "previous_response_id": "resp_9"}
+    asides = answer(made, *INPUT_TOKENS, body), answer(made, "GET", "/v1/responses/resp_9")
+    if expected is None:
+        assert [read(reply)[0] for reply in asides] == [400, 404]
+        return
+    counted, sent = asides
+    assert counted.sent.upstream.host == sent.upstream.host == expected
+    assert json.loads(counted.sent.body) == body
+    assert sent.path == "/v1/responses/resp_9" and dict(sent.headers)["authorization"] == "Bearer k"
+    counted.answered(404, [], 1.0)
+    assert read(counted.whole(b"{}", 2.0).reply)[0] == 400, "there is nothing to estimate"
+
+
 def test_what_is_counted_may_need_betas() -> None:
     server = {"type": "mcp", "server_label": "d", "server_url": "https://mcp.example"}
     body = {**ASKED, "tools": [{**server, "require_approval": "never"}]}
@@ -224,9 +282,9 @@ def test_a_body_that_is_no_object_is_told_so(path: str, upstream: str, body: Any
 RESPONSE = {"id": "resp_1", "object": "response", "output": []}
 
 
-def kept() -> Store:
+def kept(by: str = "chat") -> Store:
     store = Store(Bounds(1 << 20, 60))
-    store.record(RESPONSE, "hi", 0)
+    store.record(RESPONSE, "hi", 0, by)
     return store
 
 
@@ -234,7 +292,7 @@ def test_stored_answers() -> None:
     made = desk("[]", kept())
 
     def known(*request: str) -> Any:
-        return made.known(asked(*request)[0], 0)
+        return made.known(*asked(*request), 0)
 
     assert read(known("GET", "/v1/responses/resp_1")) == (200, RESPONSE)
     items = read(known("GET", "/v1/responses/resp_1/input_items"))[1]
@@ -249,16 +307,38 @@ def test_stored_answers() -> None:
 @pytest.mark.parametrize("store", [None, kept()])
 def test_an_answer_nobody_knows(store: Store | None) -> None:
     made = desk("[{upstreams: [chat]}]", store)
-    assert made.known(asked("GET", "/v1/responses/resp_9")[0], 0) is None
+    assert made.known(*asked("GET", "/v1/responses/resp_9"), 0) is None
     assert read(answer(made, "GET", "/v1/responses/resp_9"))[0] == 404
 
 
-def test_what_the_apps_own_host_keeps_is_asked_of_it() -> None:
-    own = CONFIG.replace(
-        "anthropic_messages, url: 'https://api.a", "openai_responses, url: 'https://api.a"
-    )
-    router = Router(parse(own.replace("ROUTES", "[{upstreams: [chat, own]}]"), "c", {}))
-    assert answer(Desk(router, kept(), b"k", 5.0), "GET", "/v1/responses/resp_9") is None
+@pytest.mark.parametrize("by, passes", [("openai", True), ("local", False), ("gone", False)])
+def test_a_vendor_deletes_what_it_gave_too(by: str, passes: bool) -> None:
+    store = kept(by)
+    request = asked("DELETE", "/v1/responses/resp_1")
+    deleted = desk("[]", store).known(*request, 0)
+    assert isinstance(deleted, Outgoing) is passes and not store.knows("resp_1", 0)
+    if isinstance(deleted, Outgoing):
+        assert (deleted.upstream.name, deleted.path) == (by, "/v1/responses/resp_1")
+
+
+OWN = "own: {protocol: openai_responses, url: 'https://api.anthropic.com', profile: openai"
+
+
+@pytest.mark.parametrize("more", ["", ", api_key: mine"])
+@pytest.mark.parametrize(
+    "method, end",
+    [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/input_items?limit=5")],
+)
+def test_what_the_apps_own_host_keeps_is_asked_of_it(more: str, method: str, end: str) -> None:
+    before = "own: {protocol: anthropic_messages, url: 'https://api.anthropic.com'"
+    source = CONFIG.replace(before, OWN + more)
+    router = Router(parse(source.replace("ROUTES", "[{upstreams: [openai, own]}]"), "c", {}))
+    path = f"/v1/responses/resp%209{end}"
+    sent = answer(Desk(router, kept(), b"k", 5.0), method, path)
+    if not more:
+        assert sent is None
+        return
+    assert sent.path == path and dict(sent.headers)["authorization"] == "Bearer mine"
 
 
 # --- compaction

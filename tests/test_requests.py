@@ -21,6 +21,8 @@ upstreams:
   kind: {protocol: openai_chat, url: https://chat.example/v1, strict: false}
   hard: {protocol: openai_chat, url: https://chat.example/v1, strict: true}
   own: {protocol: openai_responses, url: https://own.example/v1}
+  home: {protocol: openai_responses, url: https://app.example/v1}
+  bare: {protocol: openai_responses, url: https://bare.example/v1, profile: ollama}
 """
 UPSTREAMS = parse(CONFIG, "c", {}).upstreams
 BOUNDS = Bounds(1 << 20, 60)
@@ -91,6 +93,65 @@ def test_trap_40_an_answer_can_be_named_and_is_put_in_where_nobody_else_knows_it
         made(requests(unknown, store=store))
 
 
+RESPONSE = {"id": "resp_a-9", "object": "response", "status": "completed", "model": "m"} | {
+    "output": [{"type": "message", "role": "assistant", "id": "msg_a-9", "content": "yes"}]
+}
+LATER = {"model": "m", "input": "and?", "previous_response_id": "resp_a-9"}
+
+
+def passed(of: Requests, name: str) -> None:
+    translator, _ = made(of, name)
+    of.hear([json.dumps(RESPONSE).encode()])
+    of.remember(translator, name, 2.0)
+
+
+@pytest.mark.parametrize("name", ["own", "bare"])
+def test_so_can_one_that_passed_in_the_app_s_own_protocol(name: str) -> None:
+    store = Store(BOUNDS)
+    passed(requests({"model": "m", "input": "hi"}, store=store), name)
+    assert store.response("resp_a-9", 3.0) == RESPONSE
+    by_id = {other: made(requests(LATER, store=store), other)[1] for other in ("own", "bare")}
+    keeps = {"own": name == "own", "bare": False}
+    assert {n: "previous_response_id" in sent for n, sent in by_id.items()} == keeps
+    assert [len(by_id[n]["input"]) for n in by_id if not keeps[n]] == [3] * (
+        2 - sum(keeps.values())
+    )
+    assert len(made(requests(LATER, store=store))[1]["messages"]) == 3
+
+
+def test_a_conversation_by_id_stays_whole_wherever_it_goes() -> None:
+    """Its second answer came by the id of the first, and others get all of it."""
+    store = Store(BOUNDS)
+    passed(requests({"model": "m", "input": "hi"}, store=store), "own")
+    of = requests(LATER, store=store)
+    translator, sent = made(of, "own")
+    assert sent["previous_response_id"] == "resp_a-9"
+    of.hear([json.dumps({**RESPONSE, "id": "resp_a-10"}).encode()])
+    of.remember(translator, "own", 2.0)
+    third = {**LATER, "previous_response_id": "resp_a-10"}
+    assert len(made(requests(third, store=store))[1]["messages"]) == 5
+
+
+def test_what_is_not_known_here_may_be_known_where_answers_are_kept() -> None:
+    for store in (None, Store(BOUNDS)):
+        of = requests(LATER, store=store)
+        translator, sent = made(of, "own")
+        assert sent["previous_response_id"] == "resp_a-9"
+        of.hear([json.dumps({**RESPONSE, "id": "resp_a-10"}).encode()])
+        of.remember(translator, "own", 2.0)
+        assert store is None or not store.knows("resp_a-10", 3.0), "half of a conversation"
+        with pytest.raises(TransformError, match="resp_a-9"):
+            made(requests(LATER, store=store), "bare")
+
+
+def test_what_the_app_s_own_host_answers_it_keeps_itself() -> None:
+    store = Store(BOUNDS)
+    passed(requests({"model": "m", "input": "hi"}, store=store), "home")
+    assert not store.knows("resp_a-9", 3.0)
+    passed(requests({"model": "m", "input": "hi"}, store=store), "own")
+    assert len(made(requests(LATER, store=store), "home")[1]["input"]) == 3, "another's"
+
+
 @pytest.mark.parametrize(
     "body, more",
     [
@@ -101,7 +162,14 @@ def test_trap_40_an_answer_can_be_named_and_is_put_in_where_nobody_else_knows_it
 def test_what_is_not_kept(body: Any, more: Any) -> None:
     store = Store(BOUNDS)
     answered(requests({"model": "m", "input": "hi", **body}, store=store, **more))
-    assert not store.knows("resp_1", 3.0)
+    passed(requests({"model": "m", "input": "hi", **body}, store=store, **more), "own")
+    assert not store.knows("resp_1", 3.0) and not store.knows("resp_a-9", 3.0)
+
+
+def test_an_answer_in_the_background_has_not_come_yet() -> None:
+    store = Store(BOUNDS)
+    passed(requests({"model": "m", "input": "hi", "background": True}, store=store), "own")
+    assert not store.knows("resp_a-9", 3.0)
 
 
 def test_an_answer_is_remembered_once() -> None:

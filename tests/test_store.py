@@ -389,3 +389,64 @@ def test_the_sdk_reads_every_kind_of_item_in_a_list() -> None:
 )
 def test_an_input_is_a_list_of_items(given: Any, expected: list[Any]) -> None:
     assert items_of(given) == expected
+
+
+# --- whose answers they are
+
+
+def test_what_somebody_gave_is_known_to_that_one() -> None:
+    kept = store()
+    kept.record(response("resp_1", HELLO), "Hi!", 0, "a")
+    assert (kept.giver("resp_1", 1), kept.giver("resp_2", 1)) == ("a", "")
+    for naming in (
+        {"previous_response_id": "resp_1"},
+        {"input": [{"type": "item_reference", "id": HELLO["id"]}]},
+    ):
+        told = [kept.has_named(naming, 1, but_of=who) for who in ("a", "b", None)]
+        assert told == [False, True, True]
+
+
+# --- threads
+
+SAID = [{"role": "user", "content": "Hi!"}]
+ID = "thread.previous_message_id"
+MORE = [{"role": "user", "content": "More."}]
+MESSAGE = {"id": "msg_1", "role": "assistant", "content": [{"type": "text", "text": "Hello."}]}
+
+
+def continued(kept: Store, **more: Any) -> Any:
+    thread = {"type": "continue", "previous_message_id": "msg_1"}
+    return kept.continued({"model": "m", "thread": thread, "messages": MORE, **more}, 1)
+
+
+def test_a_thread_goes_on_with_all_that_was_said_in_it() -> None:
+    kept = store()
+    kept.record_message(MESSAGE, SAID, 0, "a")
+    answer = {"role": "assistant", "content": MESSAGE["content"]}
+    assert continued(kept) == {"model": "m", "messages": [*SAID, answer, *MORE]}
+    assert continued(kept, thread={"type": "create"}) == {"model": "m", "messages": MORE}
+    names = {"thread": {"type": "continue", "previous_message_id": "msg_1"}}
+    assert [kept.has_named(names, 1, but_of=who) for who in ("a", "b")] == [False, True]
+    for body in ({"messages": MORE}, {"messages": MORE, "thread": None}, [1]):
+        assert kept.continued(body, 1) is body
+    assert not kept.knows("msg_1", 1), "a message is no response"
+
+
+@pytest.mark.parametrize(
+    "more, where, code",
+    [
+        ({"thread": {"type": "continue", "previous_message_id": "msg_2"}}, ID, "thread_not_found"),
+        ({"thread": {"type": "continue"}}, ID, ""),
+        ({"thread": {"type": "end"}}, "thread.type", ""),
+        ({"thread": {}}, "thread.type", ""),
+        ({"thread": "msg_1"}, "thread", ""),
+        ({"messages": "More."}, "messages", ""),
+    ],
+)
+def test_a_thread_that_cannot_go_on(more: Any, where: str, code: str) -> None:
+    kept = store()
+    kept.record_message(MESSAGE, SAID, 0)
+    kept.record_message({"content": []}, SAID, 0)
+    with pytest.raises(TransformError) as caught:
+        continued(kept, **more)
+    assert (caught.value.where, caught.value.code) == (where, code)

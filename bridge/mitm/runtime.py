@@ -190,7 +190,7 @@ class Runtime:
             self.config.intercept.websocket,
             serves=resends,
         )
-        if (known := desk.known(side, now)) is not None:
+        if (known := desk.known(side, call, now)) is not None:
             return known
         if (unsettled := desk.unsettled(side, call)) is not None:
             return unsettled

@@ -117,6 +117,7 @@ COMPATIBLE: dict[Protocol, Profile] = {
         adaptive=NONE,
         output_format=NONE,
         compaction=NONE,
+        store=False,
         mcp_beta="",
         merge_roles=True,
         top_k=True,
@@ -156,7 +157,8 @@ OPENROUTER: Family = {
         top_k=True,
     ),
     "anthropic_messages": _MESSAGES,
-    "openai_responses": _RESPONSES,
+    # Source: OpenRouter's guide to its Responses API, 2026: each request stands for itself.
+    "openai_responses": replace(_RESPONSES, store=False),
 }
 DEEPSEEK: Family = {
     "openai_chat": replace(
@@ -196,6 +198,7 @@ GROQ: Family = {
     ),
     "openai_responses": replace(
         _RESPONSES,
+        store=False,  # Source: Groq's page on its Responses API, 2026: no previous_response_id
         efforts=("low", "medium", "high"),
         reasoning=_GROQ_REASONING,
         model_efforts=_GROQ_EFFORTS,
@@ -311,7 +314,8 @@ LLAMA_CPP: Family = {
         top_k=True,
     ),
     "anthropic_messages": _MESSAGES,
-    "openai_responses": _RESPONSES,
+    # Source: llama.cpp's own code, 2026: previous_response_id is an error.
+    "openai_responses": replace(_RESPONSES, store=False),
 }
 OLLAMA: Family = {
     "openai_chat": replace(
@@ -321,8 +325,8 @@ OLLAMA: Family = {
         reasoning_field="reasoning",
     ),
     "anthropic_messages": _MESSAGES,
-    # Source: Ollama's page on OpenAI compatibility, 2026: no freeform calls in a history.
-    "openai_responses": replace(_RESPONSES, custom_tools=False),
+    # Source: Ollama's page on OpenAI compatibility, 2026: no freeform calls in a history, no state.
+    "openai_responses": replace(_RESPONSES, custom_tools=False, store=False),
 }
 LM_STUDIO: Family = {
     # Source: LM Studio's documentation and what its clients send, 2026; for the last one its own

@@ -42,6 +42,7 @@ class Profile:
     merge_roles: bool = False  # adjacent messages of one role are joined; not by Responses
     effort_updates: Models = ALL  # models whose effort may change within a conversation
     tool_updates: Models = ALL  # models that may be given further tools within one
+    store: bool = True  # keeps answers that requests may name; Responses: takes the field store
 
     # openai_chat, some of it openai_responses
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
@@ -69,7 +70,6 @@ class Profile:
     think_tags: bool = False  # content may begin with <think>...</think>
 
     # openai_responses
-    store: bool = True  # takes the field store
     include: bool = True  # takes the field include
     phase: Models = ALL  # models that are told whether an earlier text was the answer
     prewarm: Models = ALL  # models whose cache can be filled without an answer

@@ -23,7 +23,9 @@ PROTOCOLS = {
 }
 
 
-def config(sim: Simulator, upstream: str, **more: Any) -> dict[str, Any]:
+def config(
+    sim: Simulator, upstream: str, profile: str = "compatible", **more: Any
+) -> dict[str, Any]:
     return {
         "upstreams": {
             upstream: {
@@ -31,6 +33,7 @@ def config(sim: Simulator, upstream: str, **more: Any) -> dict[str, Any]:
                 "url": sim.base(upstream),
                 "api_key": "key",
                 "models": {"fast": "small-1", "claude-*": "large-1", "*": "large-1"},
+                "profile": profile,
             }
         },
         "routes": [{"upstreams": [upstream]}],
@@ -111,12 +114,12 @@ def test_an_upstream_that_cannot_count_after_all_is_estimated_for(
     assert a.messages.create(model="claude-x", max_tokens=9, messages=HI).stop_reason
 
 
-@pytest.mark.parametrize("upstream", ["messages", "chat"])
+@pytest.mark.parametrize("upstream", ["messages", "chat", "responses"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_trap_40_an_answer_may_be_named_by_the_next_request(
     vendors: Any, sim: Simulator, upstream: str, stream: bool
 ) -> None:
-    _, o = vendors(upstream)
+    _, o = vendors(upstream, profile="ollama")
 
     def ask(text: str, **more: Any) -> Any:
         if not stream:
@@ -129,7 +132,8 @@ def test_trap_40_an_answer_may_be_named_by_the_next_request(
     first = ask("[[text:One.]]")
     second = ask("[[text:Two.]]", previous_response_id=first.id, instructions="be brief")
     third = ask("[[text:Three.]]", previous_response_id=second.id)
-    assert third.output_text == "Three." and third.previous_response_id == second.id
+    assert third.output_text == "Three."
+    assert third.previous_response_id == (None if upstream == "responses" else second.id)
     told = str(sim.requests(upstream)[-1].body)
     assert all(words in told for words in ("One.", "Two.", "[[text:Three.]]"))
     assert "be brief" not in told
@@ -142,6 +146,31 @@ def test_trap_40_an_answer_may_be_named_by_the_next_request(
     with pytest.raises(openai.NotFoundError):
         o.responses.retrieve(second.id)
     assert ask("[[text:Four.]]", previous_response_id=third.id).output_text == "Four."
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_conversation_by_id_goes_on_at_the_backup(
+    sim: Simulator, start_proxy: Start, stream: bool
+) -> None:
+    settings = config(sim, "responses", "openai")
+    settings["upstreams"] |= config(sim, "messages")["upstreams"]
+    settings["routes"] = [{"upstreams": ["responses", "messages"]}]
+    url = start_proxy(settings, *REVERSE).url
+    with httpx2.Client(trust_env=False) as http:
+        o = openai.OpenAI(api_key="app", base_url=f"{url}/v1", max_retries=0, http_client=http)
+        if stream:
+            with o.responses.stream(model="gpt", input="[[text:One.]]") as events:
+                first = events.get_final_response()
+        else:
+            first = o.responses.create(model="gpt", input="[[text:One.]]")
+        assert o.responses.retrieve(first.id).output_text == "One."
+        sim.fault("responses", {"kind": "status", "status": 429}, count=None)
+        second = o.responses.create(
+            model="gpt", input="[[text:Two.]]", previous_response_id=first.id
+        )
+        assert second.output_text == "Two."
+    at_first, at_backup = sim.requests("responses")[-1].body, sim.requests("messages")[-1].body
+    assert at_first["previous_response_id"] == first.id and len(at_backup["messages"]) == 3
 
 
 def test_what_is_not_known_is_an_error_that_says_so(vendors: Any) -> None:
@@ -194,6 +223,33 @@ def test_what_is_no_request_reaches_nobody(
             told = client.post("/v1/responses/compact", json=body)
             assert told.status_code == 400 and "must be" in told.json()["error"]["message"]
     assert sim.requests() == []
+
+
+def test_on_the_apps_own_host_all_goes_by_the_upstreams_key_and_models(
+    sim: Simulator, start_proxy: Start
+) -> None:
+    settings = config(sim, "messages")
+    settings["upstreams"] |= config(sim, "responses", "openai")["upstreams"]
+    for upstream, url in (("messages", sim.url), ("responses", f"{sim.url}/v1")):
+        settings["upstreams"][upstream]["url"] = url
+        match = {"protocol": PROTOCOLS[upstream]}
+        settings["routes"].insert(0, {"match": match, "upstreams": [upstream]})
+    url = start_proxy(settings, "--mode", f"reverse:{sim.url}").url
+    with httpx2.Client(trust_env=False) as http:
+        a = anthropic.Anthropic(api_key="app", base_url=url, max_retries=0, http_client=http)
+        o = openai.OpenAI(api_key="app", base_url=f"{url}/v1", max_retries=0, http_client=http)
+        assert a.messages.create(model="claude-x", max_tokens=9, messages=HI).model == "claude-x"
+        assert a.messages.count_tokens(model="claude-x", messages=HI).input_tokens > 0
+        assert [m.id for m in a.models.list()] == ["fast", "large-1"]
+        response = o.responses.create(model="gpt", input="hi")
+        assert o.responses.input_tokens.count(model="gpt", input="hi").input_tokens > 0
+        for ask in (o.responses.retrieve, o.responses.delete, o.responses.cancel):
+            with pytest.raises(openai.NotFoundError, match="Invalid URL"):  # the simulator's
+                ask(response.id)
+    assert len(sim.requests()) == 7
+    for sent in sim.requests():
+        assert "app" not in f"{sent.header('x-api-key')} {sent.header('authorization')}"
+        assert not sent.raw or sent.body["model"] == "large-1"
 
 
 def test_other_endpoints_pass_to_the_apps_own_host(sim: Simulator, start_proxy: Start) -> None:

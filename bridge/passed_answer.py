@@ -1,0 +1,57 @@
+"""An answer that goes to the app as its upstream gave it, kept whole so that the app may name it.
+
+In: the app's bytes, whole or as a stream, as they pass. Out: the answer by its own ids. Hard part:
+servers that leave out in a stream's last event what they had told before it.
+"""
+
+from .transform import Protocol
+from .transform.context import context
+from .transform.json_text import Json
+from .transform.reading import read_answer
+from .transform.sse import SseParser, is_event_stream
+from .transform.translator import CODECS
+from .websocket import object_in
+
+ITEM, ENDED = "response.output_item.done", ("response.completed", "response.incomplete")
+
+
+class PassedAnswer:
+    """`told` is to be asked for once the answer is over, and has not failed."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+        self._pieces: list[bytes] = []
+
+    def add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+
+    def told(self) -> Json:
+        """None where that is no answer after all."""
+        body = b"".join(self._pieces)
+        if not is_event_stream(body):
+            return object_in(body)
+        return _of_messages(body) if self._protocol == "anthropic_messages" else _last(body)
+
+
+def _last(stream: bytes) -> Json:
+    """The response of a stream's last event, which tells it whole."""
+    parser = SseParser(limit=len(stream))
+    items: list[Json] = []
+    for event in [*parser.feed(stream), *parser.end()]:
+        payload = object_in((event.data or "").encode()) or {}
+        if payload.get("type") == ITEM:
+            items.append(payload.get("item"))
+        elif payload.get("type") in ENDED:
+            response = payload["response"]
+            return {**response, "output": response.get("output") or items}
+    return None
+
+
+def _of_messages(stream: bytes) -> Json:
+    """The message that is nowhere told whole."""
+    protocol: Protocol = "anthropic_messages"
+    said = read_answer(protocol, stream).response
+    if said is None:
+        return None
+    message = CODECS[protocol].encode_response(said, context(protocol, protocol))
+    return {**message, "id": said.id}
