@@ -28,6 +28,8 @@ RECORD: dict[Protocol, tuple[Callable[[Store, Json, Json, float, str], None], st
     "anthropic_messages": (Store.record_message, "messages"),
 }
 
+NEW = {"type": "create"}  # a thread
+
 
 class Requests:
     """Of one call. `key` seals opaque state, `ledger` keeps it for apps that drop it, `store` the
@@ -151,10 +153,12 @@ def spelled_out(call: Call, upstream: Upstream, store: Store | None, now: float)
     An upstream of the app's own protocol that keeps answers knows those it gave, and may know what
     is not known here. All others know nothing.
     """
-    if upstream.protocol == call.protocol and (call.is_for(upstream) or upstream.profile.store):
-        if store is None or not store.has_named(call.parsed, now, but_of=upstream.name):
-            return call.parsed
-    return expanded(call, store, now)
+    same = upstream.protocol == call.protocol
+    keeps = same and (call.is_for(upstream) or upstream.profile.store)
+    if keeps and not (store and store.has_named(call.parsed, now, but_of=upstream.name)):
+        return call.parsed
+    known = expanded(call, store, now)
+    return {**known, "thread": NEW} if keeps and "thread" in call.parsed else known
 
 
 def expanded(call: Call, store: Store | None, now: float) -> Json:

@@ -22,6 +22,9 @@ upstreams:
   hard: {protocol: openai_chat, url: https://chat.example/v1, strict: true}
   own: {protocol: openai_responses, url: https://own.example/v1}
   home: {protocol: openai_responses, url: https://app.example/v1}
+  claude: {protocol: anthropic_messages, url: https://api.anthropic.com, api_key: k}
+  kept: {protocol: anthropic_messages, url: https://app.example}
+  other: {protocol: anthropic_messages, url: https://claude.example}
   bare: {protocol: openai_responses, url: https://bare.example/v1, profile: ollama}
 """
 UPSTREAMS = parse(CONFIG, "c", {}).upstreams
@@ -170,6 +173,72 @@ def test_an_answer_in_the_background_has_not_come_yet() -> None:
     store = Store(BOUNDS)
     passed(requests({"model": "m", "input": "hi", "background": True}, store=store), "own")
     assert not store.knows("resp_a-9", 3.0)
+
+
+# --- threads
+
+MESSAGE = {"id": "msg_a-1", "type": "message", "role": "assistant", "model": "m"} | {
+    "content": [{"type": "text", "text": "yes"}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 1, "output_tokens": 1},
+}
+A: Any = "anthropic_messages"
+
+
+def asked(text: str, previous: str = "") -> dict[str, Any]:
+    create, go_on = {"type": "create"}, {"type": "continue", "previous_message_id": previous}
+    thread = go_on if previous else create
+    messages = [{"role": "user", "content": text}]
+    return {"model": "m", "max_tokens": 9, "messages": messages, "thread": thread}
+
+
+def threaded(store: Store, name: str, body: Any) -> Any:
+    """The request that `name` got, which has answered it."""
+    of = requests(body, A, store=store)
+    translator, sent = made(of, name)
+    if UPSTREAMS[name].protocol == A:
+        of.hear([json.dumps(MESSAGE).encode()])
+    else:
+        translator.response(json.dumps({**ANSWER, "id": "msg_a1"}).encode())
+    of.remember(translator, name, 2.0)
+    return sent
+
+
+@pytest.mark.parametrize("name, answer_id", [("chat", "msg_a1"), ("other", "msg_a-1")])
+def test_a_thread_is_kept_for_upstreams_that_hold_none(name: str, answer_id: str) -> None:
+    store = Store(BOUNDS)
+    assert "thread" not in threaded(store, name, asked("hi"))
+    for other in ("chat", "other", "claude"):
+        sent = made(requests(asked("and?", answer_id), A, store=store), other)[1]
+        assert len(sent["messages"]) == 3
+        assert sent.get("thread") == ({"type": "create"} if other == "claude" else None)
+    assert made(requests({**asked("hi"), "thread": None}, A, store=store), "other")
+
+
+def test_a_vendor_holds_its_own() -> None:
+    store = Store(BOUNDS)
+    first, second = asked("hi"), asked("and?", "msg_a-1")
+    assert threaded(store, "kept", first) == first, "the app's own host"
+    assert threaded(store, "kept", second) == second
+    assert store.size == 0
+    assert threaded(store, "claude", first) == first
+    assert made(requests(second, A, store=store), "claude")[1] == second
+    assert len(made(requests(second, A, store=store), "chat")[1]["messages"]) == 3, "for a backup"
+
+
+@pytest.mark.parametrize("store", [None, Store(BOUNDS)])
+@pytest.mark.parametrize("name", ["chat", "other"])
+def test_a_thread_that_nobody_knows(store: Store | None, name: str) -> None:
+    with pytest.raises(TransformError) as caught:
+        made(requests(asked("and?", "msg_gone"), A, store=store), name)
+    assert caught.value.code == "thread_not_found"
+    assert made(requests(asked("and?", "msg_gone"), A, store=store), "claude")
+
+
+def test_what_is_in_no_thread_is_not_kept() -> None:
+    store = Store(BOUNDS)
+    threaded(store, "other", {key: value for key, value in asked("hi").items() if key != "thread"})
+    assert store.size == 0
 
 
 def test_an_answer_is_remembered_once() -> None:

@@ -88,6 +88,7 @@ ERRORS: frozenset[str] = frozenset(
         "previous_response_not_found",
         "prompt_template_unsupported",
         "recursive_schema",
+        "thread_not_found",
         "tool_name_collision",
     }
 )

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from . import anthropic_messages, openai_chat, openai_responses
 from .answer import Answer, Phase
-from .answers import Error, FinishReason, Usage
+from .answers import Error, ErrorKind, FinishReason, Usage
 from .codec import Codec
 from .context import Context, context
 from .envelope import is_sealed
@@ -32,6 +32,8 @@ CODECS: dict[Protocol, Codec] = {
     "openai_responses": openai_responses,
 }
 PROTOCOLS: tuple[Protocol, ...] = tuple(CODECS)
+# Refusals that are no 400 where their protocol has them.
+MISSING: dict[str, tuple[ErrorKind, int]] = {"thread_not_found": ("not_found", 404)}
 
 
 def detect(method: str, path: str) -> Protocol | None:
@@ -56,10 +58,11 @@ def encode_refusal(client: Protocol, refusal: Error | TransformError) -> tuple[i
 
 def _error_of(refusal: TransformError) -> Error:
     code = f"{refusal.code}: " if refusal.code else ""
+    kind, status = MISSING.get(refusal.code, ("invalid_request", 400))
     return Error(
-        kind="invalid_request",
+        kind=kind,
         message=f"bridge: {code}{refusal}",
-        status=400,
+        status=status,
         code=refusal.code or None,
         param=refusal.where or None,
     )

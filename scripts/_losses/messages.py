@@ -251,10 +251,13 @@ SPECIMENS: Specimens = {
             diagnostics={"previous_message_id": "msg_1"},
             inference_geo="eu",
             container="c",
-            thread={"type": "create"},
             fallbacks="default",
             fallback_credit_token="t",
             billing_policy={"type": "t", "bill_to": "b"},
+        ),
+        "a new `thread`": Specimen({"thread": {"type": "create"}}),
+        "a `thread` that goes on": Specimen(
+            {"thread": {"type": "continue", "previous_message_id": "msg_1"}}
         ),
         "compaction of the context": edit("compact_20260112"),
         "clearing of the context": edit("clear_tool_uses_20250919"),

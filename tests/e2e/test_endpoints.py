@@ -182,6 +182,31 @@ def test_what_is_not_known_is_an_error_that_says_so(vendors: Any) -> None:
         assert caught.value.code == "previous_response_not_found"
 
 
+@pytest.mark.parametrize("upstream", list(PROTOCOLS))
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_thread_goes_on_by_the_id_of_an_answer(
+    vendors: Any, sim: Simulator, upstream: str, stream: bool
+) -> None:
+    a, _ = vendors(upstream)
+
+    def ask(text: str, **thread: str) -> Any:
+        messages = [{"role": "user", "content": text}]
+        asked: Any = {"model": "claude-x", "max_tokens": 99, "messages": messages}
+        if not stream:
+            return a.beta.messages.create(**asked, thread=thread)
+        with a.beta.messages.stream(**asked, thread=thread) as events:
+            return events.get_final_message()
+
+    first = ask("[[text:One.]]", type="create")
+    second = ask("[[text:Two.]]", type="continue", previous_message_id=first.id)
+    third = ask("[[text:Three.]]", type="continue", previous_message_id=second.id)
+    assert third.content[0].text == "Three."
+    told = sim.requests(upstream)[-1].body
+    assert len(told.get("messages") or told["input"]) == 5 and "thread" not in told
+    with pytest.raises(anthropic.NotFoundError, match="msg_gone"):
+        ask("hi", type="continue", previous_message_id="msg_gone")
+
+
 def test_without_a_store_nothing_is_kept(vendors: Any) -> None:
     _, o = vendors("messages", store=False)
     first = o.responses.create(model="gpt", input="x")

@@ -223,6 +223,19 @@ def test_how_hard_openai_models_think(model: str, efforts: str) -> None:
     assert efforts_of(model, OPENAI) == tuple(efforts.split())
 
 
+# --- who keeps answers
+
+
+@pytest.mark.parametrize("name", sorted(NAMED))
+def test_who_knows_an_earlier_answer(name: str) -> None:
+    family = NAMED[name]
+    stateless = ("groq", "llama.cpp", "ollama", "openrouter")
+    if R in family:
+        assert family[R].store is (name not in stateless)
+    if A in family:
+        assert family[A].store is (name in ("anthropic", "azure"))
+
+
 # --- the vendors' servers, and those that nobody knows
 
 
@@ -257,6 +270,7 @@ def test_chat_servers(flag: str, vendor: object, compatible: object) -> None:
     "flag, vendor, compatible",
     [
         ("merge_roles", False, True),
+        ("store", True, False),
         ("top_k", True, True),
         ("anthropic_version", "2023-06-01", "2023-06-01"),
         ("max_tokens_default", 32_000, 32_000),

@@ -161,8 +161,20 @@ def test_a_refusal_speaks_the_clients_dialect(protocol: Any) -> None:
     error = json.loads(body)["error"]
     assert status == 400 and error["type"] == "invalid_request_error"
     assert error["message"] == "bridge: audio_unsupported: messages[0]: a picture of sound"
+    status, body = encode_refusal(protocol, TransformError("thread", "gone", "thread_not_found"))
+    assert status == 404 and "thread_not_found" in json.loads(body)["error"]["message"]
     status, body = encode_refusal(protocol, Error("server", "gone", 502))
     assert status == 502 and json.loads(body)["error"]["message"] == "gone"
+
+
+@pytest.mark.parametrize("upstream", ["openai_chat", "openai_responses"])
+def test_half_of_a_thread_is_sent_nowhere(upstream: Any) -> None:
+    thread = {"type": "continue", "previous_message_id": "msg_1"}
+    with pytest.raises(TransformError) as caught:
+        Translator("anthropic_messages", upstream).request(
+            dump({**MESSAGES_REQUEST, "thread": thread})
+        )
+    assert (caught.value.where, caught.value.code) == ("thread", "thread_not_found")
 
 
 @pytest.mark.parametrize(

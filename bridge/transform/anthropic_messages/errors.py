@@ -23,6 +23,9 @@ TYPES: dict[ErrorKind, tuple[str, int]] = {
 # What other vendors answer with another status, and Anthropic's clients know by this one alone.
 FIXED: frozenset[ErrorKind] = frozenset({"context_length", "model_not_found", "overloaded"})
 
+# The bridge's refusals that Anthropic knows too, and tells in the details.
+CODES = ("thread_not_found",)
+
 TOO_LONG = "prompt is too long"  # agents look for these words to shorten their history
 
 
@@ -33,6 +36,8 @@ def encode_error(error: Error, ctx: Context) -> tuple[int, Json]:
     inner: dict[str, Json] = {"type": kind, "message": _message(error)}
     if isinstance(error.details, dict):
         inner["details"] = error.details
+    elif error.code in CODES:
+        inner["details"] = {"error_code": error.code}
     body: dict[str, Json] = {"type": "error", "error": inner}
     if error.request_id:
         body["request_id"] = error.request_id

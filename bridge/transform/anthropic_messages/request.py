@@ -36,7 +36,7 @@ EXTRAS: dict[str, str] = {
     "billing_policy": "field_dropped",
     "fallbacks": "field_dropped",
     "fallback_credit_token": "field_dropped",
-    "thread": "field_dropped",
+    "thread": "thread_not_found",
     "speed": "speed_dropped",
     "diagnostics": "hint_dropped",
     "context_management": "context_edit_dropped",
@@ -46,7 +46,8 @@ EXTRAS: dict[str, str] = {
     "anthropic_beta": "hint_dropped",
     "task_budget": "task_budget_dropped",  # in output_config
 }
-DEFAULTS = {"speed": "standard"}  # said aloud: nothing is lost without them
+# Said aloud though nothing is lost without them, as is a thread that has nothing in it yet.
+DEFAULTS: dict[str, Json] = {"speed": "standard", "thread": {"type": "create"}}
 # Fields that are typed but for further keys in them.
 OPEN_FIELDS: dict[str, frozenset[str]] = {
     "metadata": frozenset({"user_id"}),

@@ -65,6 +65,9 @@ def test_details_and_request_id_are_kept() -> None:
         "request_id": "req_1",
     }
     assert "details" not in encode_error(replace(error, details="?"), CTX)[1]["error"]
+    unknown = replace(error, details=None, code="thread_not_found")
+    told = encode_error(unknown, CTX)[1]["error"]["details"]
+    assert told == {"error_code": "thread_not_found"}
 
 
 EXCEPTIONS: dict[str, tuple[int, type[Exception]]] = {

@@ -108,6 +108,18 @@ def test_null_is_absent_everywhere() -> None:
     [
         pytest.param("speed", "fast", Extra("fast", "speed_dropped"), id="speed"),
         pytest.param("speed", "standard", Extra("standard", "hint_dropped"), id="its default"),
+        pytest.param(
+            "thread",
+            {"type": "create"},
+            Extra({"type": "create"}, "hint_dropped"),
+            id="a thread with nothing in it",
+        ),
+        pytest.param(
+            "thread",
+            {"type": "continue", "previous_message_id": "msg_1"},
+            Extra({"type": "continue", "previous_message_id": "msg_1"}, "thread_not_found"),
+            id="a thread that nobody here knows",
+        ),
         pytest.param("inference_geo", "eu", Extra("eu", "field_dropped"), id="a place"),
         pytest.param("diagnostics", {}, Extra({}, "hint_dropped"), id="diagnostics"),
         pytest.param("mcp_servers", [1], Extra([1], "mcp_dropped"), id="servers of tools"),
