@@ -12,7 +12,6 @@ from math import inf
 
 from . import endpoints
 from .call import Call
-from .compaction import compact_answer, compact_request
 from .endpoints import Side
 from .estimate import estimate_tokens
 from .outgoing import Outgoing, outgoing
@@ -22,10 +21,8 @@ from .settings import Sockets
 from .steps import WAIT, Done, Reply, Step
 from .store import Store
 from .transform import Error, Protocol, TransformError, Translator, encode_refusal
-from .transform.envelope import seal
 from .transform.headers import Headers
 from .transform.json_text import Json, dumps, loads
-from .transform.model import Native
 from .upstream import Upstream
 from .websocket import accept, upgrade
 
@@ -82,14 +79,6 @@ class Aside:
 
     def head(self, now: float) -> Reply:
         return Reply(200, JSON)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A call in place of the app's, and what makes of its answer the one that the app asked for."""
-
-    call: Call
-    shape: Callable[[Reply], Reply]
 
 
 @dataclass(frozen=True)
@@ -275,31 +264,6 @@ class Desk:
     def _served(self, call: Call) -> Reply | None:
         accepted = accept(call.named) if self.sockets == "serve" and self.serves else []
         return Reply(101, accepted) if accepted else None
-
-    # --- compaction
-
-    def compact(self, call: Call, choice: Choice, now: float) -> Outgoing | Summary:
-        """For an upstream that compacts by itself its request, else a call for a summary."""
-        _checked(call)
-        upstream = choice.upstreams[0]
-        told = spelled_out(call, upstream, self.store, now)
-        if upstream.protocol == call.protocol and upstream.profile.vendor_fields:
-            translator = self._translator(call, upstream, now)
-            sent = translator.request(dumps(told), told)
-            return outgoing(call, Target(upstream), endpoints.COMPACT, sent)
-        body = dumps(compact_request(told))
-
-        def shape(reply: Reply) -> Reply:
-            made = compact_answer(loads(reply.body), told.get("input"), self._seal)
-            if isinstance(made, Error):
-                status, error = encode_refusal(call.protocol, made)
-                return Reply(status, JSON, error)
-            return replace(reply, body=dumps(made))
-
-        return Summary(replace(call, path=PATHS[call.protocol], body=body), shape)
-
-    def _seal(self, native: Native) -> str | None:
-        return seal(native, self.key)
 
 
 def _protocols(side: Side) -> tuple[Protocol, ...]:

@@ -30,6 +30,7 @@ KEPT = frozenset(
     prompt_cache_options prompt_cache_retention
     """.split()
 )
+NO_SUMMARY = Error("server", "bridge: the upstream gave no summary of the conversation", 502)
 TRIGGER = "compaction_trigger"  # an item that asks for what is being done
 
 
@@ -58,7 +59,7 @@ def compact_answer(
     summary = "".join(_texts(response)).strip()
     sealed = seal(_native(summary)) if summary else None
     if sealed is None:
-        return Error("server", "bridge: the upstream gave no summary of the conversation", 502)
+        return NO_SUMMARY
     body = str(response["id"]).removeprefix("resp_")
     compaction = {"type": "compaction", "id": f"cmp_{body}", "encrypted_content": sealed}
     return {

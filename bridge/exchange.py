@@ -7,7 +7,6 @@ a failure is told in the app's own dialect. Whoever drives it owns the sockets a
 is seconds since the epoch.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 from typing import Protocol as Interface
@@ -17,6 +16,7 @@ from .call import Call
 from .config import Failover
 from .credentials import without
 from .ending import after, best, marked
+from .errand import ABSENT
 from .health import Answered, Cancelled, ConnectionFailed, Outcome
 from .ledger import Ledger
 from .outgoing import Outgoing, outgoing
@@ -67,10 +67,9 @@ class Exchange:
     `circuit` is told of each attempt at an upstream. `key` seals opaque state, `ledger`
     keeps it for apps that drop it, `store` the answers that apps may name later, `repairs` what
     upstreams turned out to refuse. `resends` False: there is one
-    attempt and no more, for a driver that cannot try another upstream. `shape` makes of a whole
-    answer what the app asked for, where that is something else. `notes_header`: the app is told the
-    codes of what was lost, as far as they are known with the headers. `remembers` False: for a call
-    that no app made, later calls know nothing of its answer.
+    attempt and no more, for a driver that cannot try another upstream. `notes_header`: the app is
+    told the codes of what was lost, as far as they are known with the headers. `remembers` False:
+    for a call that no app made, later calls know nothing of its answer.
     """
 
     def __init__(
@@ -88,14 +87,13 @@ class Exchange:
         store: Store | None = None,
         repairs: Repairs | None = None,
         resends: bool = True,
-        shape: Callable[[Reply], Reply] | None = None,
         remembers: bool = True,
         now: float,
     ) -> None:
         self.call, self.route = call, choice.route
         self._router, self._failover, self._circuit = router, failover, circuit
         self._repairs = repairs or Repairs()
-        self._resends, self._shape, self._notes_header = resends, shape, notes_header
+        self._resends, self._notes_header = resends, notes_header
         self._requests = Requests(
             call,
             key=key,
@@ -172,7 +170,9 @@ class Exchange:
         if body is not self.call.body:
             self.trace.bodies.upstream_request.add(body)
         translator = self.translator
-        sent = outgoing(self.call, target, translator.path, body, translator.betas)
+        errand = self._requests.errand
+        path = errand.path if errand and errand.path else translator.path
+        sent = outgoing(self.call, target, path, body, translator.betas)
         self._attempt = Attempt(target, sent, fit, now, now)
         self._circuit.begin(target, now, model=self.call.model)
         return sent
@@ -197,7 +197,7 @@ class Exchange:
         attempt.status, attempt.headers, attempt.heard = status, headers, now
         self.trace.attempts[-1].status = status
         self.trace.timing.first_byte = now - self.trace.started
-        streams = 200 <= status < 300 and self.call.wants_stream and not attempt.is_json
+        streams = 200 <= status < 300 and self._requests.streams and not attempt.is_json
         if streams and not self._resends:
             self._begun = self._committed = True
         return streams
@@ -272,10 +272,13 @@ class Exchange:
             request_id = error.request_id or attempt.request_id
             status, out = translator.error(attempt.status, body, request_id)
         else:
-            out = translator.response(body, as_stream=self.call.wants_stream)
+            told = self._told(body)
+            if isinstance(told, Error):
+                return self._fail(told, now, body=body)
+            out = told
             status = translator.status if translator.failure else attempt.status
         self._requests.hear([out])
-        kind = EVENT_STREAM if self.call.wants_stream and not translator.failure else JSON
+        kind = EVENT_STREAM if self._requests.wants_stream and not translator.failure else JSON
         headers = attempt.headers if out is body else self._reply_headers(kind, now)
         reply = Reply(status, headers, out)
         if translator.failure is not None:
@@ -287,6 +290,20 @@ class Exchange:
         if self._begun:  # early, so there are a head and silence
             return self._say([out], now, over=True)
         return self._reply(reply, now)
+
+    def _told(self, body: bytes) -> bytes | Error:
+        """What the app gets of a whole answer."""
+        requests, translator = self._requests, self.translator
+        if requests.errand is None:
+            return translator.response(body, as_stream=requests.wants_stream)
+        out = translator.response(requests.errand.read(body))
+        if translator.failure is not None or translator.paused:
+            return out
+        told = requests.errand.told(out)
+        if isinstance(told, Error) or not requests.wants_stream:
+            return told
+        client = self.call.protocol
+        return Translator(client, client).response(told, as_stream=True)
 
     def lost(self, reason: str, now: float, *, outcome: str = "") -> Step:
         """The upstream cannot be reached, its connection is gone, or it was silent too long."""
@@ -332,6 +349,8 @@ class Exchange:
         attempt, upstream = self._under_way, self._under_way.target.upstream
         if not self._resends:
             return None
+        if attempt.status in ABSENT and self._requests.lacks_endpoint(upstream):
+            return attempt.fit
         body = loads(attempt.sent.body)
         return self._repairs.cured(attempt.fit, error, upstream, self.call, body)
 
@@ -405,8 +424,6 @@ class Exchange:
         return self._reply(replace(reply, headers=headers), now)
 
     def _reply(self, reply: Reply, now: float) -> Step:
-        if self._shape is not None and reply.status < 300:
-            reply = self._shape(reply)
         if (noted := self._noted(reply.headers)) is not reply.headers:
             reply = replace(reply, headers=noted)
         self.trace.bodies.client_response.add(reply.body)
@@ -452,16 +469,16 @@ class Exchange:
         times = [self._deadline()]
         if self._begun:
             times.append(self._spoken + self._failover.ping_interval)
-        elif early and self.call.wants_stream:
+        elif early and self._requests.wants_stream:
             times.append(self.trace.started + early)
         return min(times)
 
     def _deadline(self) -> float:
         """When the attempt has been silent for too long."""
         attempt, failover = self._under_way, self._failover
-        if not self.call.wants_stream and not attempt.status:
+        if not self._requests.streams and not attempt.status:
             return attempt.started + failover.whole_timeout
-        waits = self.call.wants_stream and not self._committed
+        waits = self._requests.wants_stream and not self._committed
         return attempt.heard + (failover.first_byte_timeout if waits else failover.idle_timeout)
 
     def wake(self, now: float) -> Step:
@@ -472,7 +489,7 @@ class Exchange:
             silent = now - self._attempt.heard
             return self.lost(f"no data for {silent:.0f} s", now, outcome="timeout")
         early = self._failover.early_stream
-        begins = early and self.call.wants_stream and now >= self.trace.started + early
+        begins = early and self._requests.wants_stream and now >= self.trace.started + early
         if not self._begun and begins:
             self._begun = True
             return self._say(self.translator.ping(), now)

@@ -8,6 +8,7 @@ upstream cannot know it, and told back to the app as it was asked.
 from collections.abc import Callable, Iterable
 
 from .call import Call
+from .errand import Errand, errand, has_endpoint, is_compaction, takes_wish
 from .ledger import Ledger
 from .passed_answer import PassedAnswer
 from .repairs import Fit
@@ -52,6 +53,9 @@ class Requests:
         self._told: Json = None  # the request with all that it names; None: that is not known
         self._passed: PassedAnswer | None = None
         self._by = ""  # whose answer it will be
+        self.errand: Errand | None = None  # what is asked in place of the call
+        self._compacts = is_compaction(call)
+        self._without_endpoint: set[str] = set()
         self._remembered = not remembers
 
     def translator(self, upstream: Upstream, fit: Fit, now: float) -> Translator:
@@ -80,15 +84,50 @@ class Requests:
 
     def _translated(self, translator: Translator, upstream: Upstream, now: float) -> bytes:
         call = self.call
+        self._told = self._passed = self.errand = None
+        if self._compacts and not takes_wish(upstream, call):
+            self.errand = self._errand(upstream, now)
+            said = self.errand.said
+            return self.errand.sent(translator.request(dumps(said), said))
         said = spelled_out(call, upstream, self._store, now)
         self._told, self._by = self._to_keep(said, upstream, now), upstream.name
         same = upstream.protocol == call.protocol
-        passes = same and self._told is not None and not self._remembered
-        self._passed = PassedAnswer(call.protocol) if passes else None
+        if same and self._told is not None and not self._remembered:
+            self._passed = PassedAnswer(call.protocol)
         body = call.body if said is call.parsed else dumps(said)
         if same and said is call.parsed:
             return translator.request(body, said)
         return translator.request(body, said, self._asked())
+
+    def _errand(self, upstream: Upstream, now: float) -> Errand:
+        """Whoever sums up has to be told all."""
+        call = self.call
+        if not isinstance(call.parsed, dict):
+            raise TransformError("", "the body must be an object")
+        by_endpoint = has_endpoint(upstream, call) and upstream.name not in self._without_endpoint
+        if by_endpoint and upstream.protocol == call.protocol:
+            said = spelled_out(call, upstream, self._store, now)
+        else:
+            said = expanded(call, self._store, now)
+        return errand(call, upstream, said, self._key, by_endpoint=by_endpoint)
+
+    def lacks_endpoint(self, upstream: Upstream) -> bool:
+        """`upstream` has not what it was asked for; whether it can be asked for something else."""
+        if self.errand is None or self.errand.path is None:
+            return False
+        self._without_endpoint.add(upstream.name)
+        return True
+
+    @property
+    def wants_stream(self) -> bool:
+        """Whether the app does; an endpoint beside calls has none."""
+        beside = self._compacts and self.call.protocol == RESPONSES
+        return self.call.wants_stream and not beside
+
+    @property
+    def streams(self) -> bool:
+        """Whether the upstream was asked for a stream."""
+        return self.wants_stream and self.errand is None
 
     def _asked(self) -> Json:
         """What the answer repeats of the request; None: what it says."""

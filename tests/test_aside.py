@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.aside import Aside, Desk, Summary
+from bridge.aside import Aside, Desk
 from bridge.bounded import Bounds
 from bridge.call import Call
 from bridge.config import parse
@@ -16,7 +16,6 @@ from bridge.outgoing import Outgoing
 from bridge.routing import Router
 from bridge.steps import WAIT, Done, Reply
 from bridge.store import Store
-from bridge.transform import TransformError
 
 CONFIG = """
 upstreams:
@@ -339,73 +338,6 @@ def test_what_the_apps_own_host_keeps_is_asked_of_it(more: str, method: str, end
         assert sent is None
         return
     assert sent.path == path and dict(sent.headers)["authorization"] == "Bearer mine"
-
-
-# --- compaction
-
-COMPACT = ("POST", "/v1/responses/compact", ASKED)
-
-
-def compact(upstream: str, body: Any = ASKED, store: Store | None = None) -> Any:
-    made = desk(ROUTED.replace("NAME", upstream), store)
-    found, call = asked("POST", "/v1/responses/compact", body)
-    choice = made.choice(found, call, 0)
-    assert choice
-    return made.compact(call, choice, 0)
-
-
-def test_an_upstream_of_the_protocol_compacts_by_itself() -> None:
-    sent = compact("openai", {"model": "m", "previous_response_id": "resp_1"}, kept())
-    assert isinstance(sent, Outgoing) and sent.path == "/v1/responses/compact"
-    assert json.loads(sent.body)["input"][0]["content"] == "hi"
-
-
-def test_it_gets_its_own_model_and_no_state_of_others() -> None:
-    routes = "[{upstreams: [mapped]}]"
-    given = "protocol: openai_responses, url: 'https://m.test', api_key: k, models: {m: big}"
-    given += ", profile: openai"
-    source = CONFIG.replace("ROUTES", routes)
-    source = source.replace("routes:", f"  mapped: {{{given}}}\nroutes:")
-    made = Desk(Router(parse(source, "c", {})), None, b"k", 5.0)
-    foreign = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "brg1.xx.yy"}
-    found, call = asked("POST", "/v1/responses/compact", {"model": "m", "input": [foreign]})
-    choice = made.choice(found, call, 0)
-    assert choice
-    sent = made.compact(call, choice, 0)
-    assert isinstance(sent, Outgoing)
-    told = json.loads(sent.body)
-    assert told["model"] == "big" and "brg1." not in str(told)
-
-
-@pytest.mark.parametrize("upstream", ["chat", "claude", "local"])
-def test_others_are_asked_for_a_summary(upstream: str) -> None:
-    summary = compact(upstream)
-    assert isinstance(summary, Summary) and summary.call.path == "/v1/responses"
-    assert "summary" in json.loads(summary.call.body)["input"][-1]["content"]
-    text = {"type": "output_text", "text": "so far", "annotations": []}
-    message = {"type": "message", "role": "assistant", "content": [text]}
-    told = {"id": "resp_2", "created_at": 1, "output": [message], "usage": None}
-    status, made = read(summary.shape(Reply(200, [], json.dumps(told).encode())))
-    assert made["object"] == "response.compaction"
-    assert made["output"][-1]["encrypted_content"].startswith("brg1.")
-    silent = {**told, "output": []}
-    assert read(summary.shape(Reply(200, [], json.dumps(silent).encode())))[0] == 502
-
-
-def test_what_cannot_be_read_cannot_be_compacted() -> None:
-    made = desk("[{upstreams: [chat]}]")
-    found, call = asked(*COMPACT)
-    choice = made.choice(found, call, 0)
-    assert choice
-    with pytest.raises(TransformError):
-        made.compact(replace(call, body=b"{"), choice, 0)
-
-
-@pytest.mark.parametrize("body", [["secret"], "x", []])
-@pytest.mark.parametrize("upstream", ["chat", "claude", "openai", "local"])
-def test_nor_what_is_no_object(upstream: str, body: Any) -> None:
-    with pytest.raises(TransformError, match="the body must be an object"):
-        compact(upstream, body)
 
 
 # --- WebSockets

@@ -9,7 +9,6 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -95,15 +94,7 @@ class Runtime:
         """What looks at a call that is passed on; `upstream` None: to the app's own host."""
         return Watched(call, now, key=self._key, ledger=self.ledger, upstream=upstream)
 
-    def _exchange(
-        self,
-        call: Call,
-        choice: Choice,
-        now: float,
-        *,
-        resends: bool,
-        shape: Callable[[Reply], Reply] | None = None,
-    ) -> Exchange:
+    def _exchange(self, call: Call, choice: Choice, now: float, *, resends: bool) -> Exchange:
         return Exchange(
             call,
             choice,
@@ -117,7 +108,6 @@ class Runtime:
             store=self.store,
             repairs=self._repairs,
             resends=resends,
-            shape=shape,
             now=now,
         )
 
@@ -197,15 +187,12 @@ class Runtime:
         choice = desk.choice(side, call, now)
         if choice is None:
             return None
-        if side.kind != "compact":
-            answer = desk.answer(side, call, choice, now)
-            if side.kind == "socket" and resends and isinstance(answer, Outgoing):
-                return Handshake(answer, self, now, patience)
-            return answer
-        compact = desk.compact(call, choice, now)
-        if isinstance(compact, Outgoing):
-            return compact
-        return self._exchange(compact.call, choice, now, resends=resends, shape=compact.shape)
+        if side.kind == "compact":
+            return self._exchange(call, choice, now, resends=resends)
+        answer = desk.answer(side, call, choice, now)
+        if side.kind == "socket" and resends and isinstance(answer, Outgoing):
+            return Handshake(answer, self, now, patience)
+        return answer
 
     async def advance(self, exchange: Exchange) -> Outgoing | None:
         """The next attempt's request; None: `exchange.ending` is what the app gets instead."""

@@ -261,7 +261,6 @@ SPECIMENS: Specimens = {
         ),
         "compaction of the context": edit("compact_20260112"),
         "clearing of the context": edit("clear_tool_uses_20250919"),
-        "`compaction` at once": Specimen({"compaction": {"type": "summarize"}}),
         "unknown fields": Specimen({"mood": "blue"}),
     },
 }

@@ -164,7 +164,8 @@ def test_a_conversation_by_id_goes_on_at_the_backup(
         else:
             first = o.responses.create(model="gpt", input="[[text:One.]]")
         assert o.responses.retrieve(first.id).output_text == "One."
-        sim.fault("responses", {"kind": "status", "status": 429}, count=None)
+        limit = {"kind": "status", "status": 429}
+        sim.fault("responses", limit, count=None, match={"method": "POST"})
         second = o.responses.create(
             model="gpt", input="[[text:Two.]]", previous_response_id=first.id
         )
@@ -233,6 +234,49 @@ def test_a_conversation_is_compacted_and_goes_on(
     )
     assert answer.output_text == "on"
     assert "brg1." not in str(sim.requests(upstream)[-1].body)
+
+
+@pytest.mark.parametrize("upstream", list(PROTOCOLS))
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_conversation_of_messages_is_compacted_and_goes_on(
+    vendors: Any, sim: Simulator, upstream: str, stream: bool
+) -> None:
+    a, _ = vendors(upstream)
+    asked: Any = {"model": "claude-x", "max_tokens": 99}
+    history: Any = [*HI, {"role": "assistant", "content": "noted"}, *HI]
+    wish: Any = {"type": "summarize", "instructions": "[[text:They greeted.]]"}
+    if stream:
+        with a.beta.messages.stream(**asked, messages=history, compaction=wish) as events:
+            compacted = events.get_final_message()
+    else:
+        compacted = a.beta.messages.create(**asked, messages=history, compaction=wish)
+    [block] = compacted.content
+    assert (compacted.stop_reason, block.type) == ("compaction", "compaction")
+    assert block.content == "They greeted."
+    assert "about to be replaced" in str(sim.requests(upstream)[-1].body)
+    summed: Any = {"role": "assistant", "content": [block.model_dump(exclude_none=True)]}
+    more: Any = {"role": "user", "content": "[[text:on]]"}
+    answer = a.beta.messages.create(**asked, messages=[summed, more])
+    assert answer.content[0].text == "on"
+    assert "They greeted." in str(sim.requests(upstream)[-1].body)
+
+
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 429}, {"kind": "drop"}, None])
+def test_a_vendor_that_does_not_compact_is_no_end_of_it(
+    sim: Simulator, start_proxy: Start, fault: Any
+) -> None:
+    """The simulator has no such endpoint; then the same upstream sums up."""
+    settings = config(sim, "responses", "openai")
+    settings["upstreams"] |= config(sim, "chat")["upstreams"]
+    settings["routes"] = [{"upstreams": ["responses", "chat"]}]
+    url = start_proxy(settings, *REVERSE).url
+    if fault:
+        sim.fault("responses", fault, match={"method": "POST"})
+    with httpx2.Client(trust_env=False) as http:
+        o = openai.OpenAI(api_key="app", base_url=f"{url}/v1", max_retries=0, http_client=http)
+        assert o.responses.compact(model="gpt", input="hi").output[-1].type == "compaction"
+    places = [r.path.partition("/v1/")[2] for r in sim.requests() if r.method == "POST"]
+    assert places == ["responses/compact", "chat/completions" if fault else "responses"]
 
 
 @pytest.mark.parametrize("upstream", list(PROTOCOLS))

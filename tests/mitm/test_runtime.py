@@ -154,8 +154,12 @@ def test_what_is_malformed_is_refused(path: Path) -> None:
 
 @pytest.mark.parametrize("body", [b"[1]", b'"secret"', b'{"model": "m", "input": 5}', b"{"])
 def test_what_is_malformed_beside_a_call_is_refused_too(path: Path, body: bytes) -> None:
-    reply = asked(Runtime(path, b"k"), "POST", "/v1/responses/compact", body)
-    assert isinstance(reply, Reply) and reply.status == 400
+    runtime = Runtime(path, b"k")
+    reply = asked(runtime, "POST", "/v1/responses/input_tokens", body)
+    assert isinstance(reply, Reply) and reply.status == (200 if b"input" in body else 400)
+    exchange = asked(runtime, "POST", "/v1/responses/compact", body)
+    assert isinstance(exchange, Exchange) and asyncio.run(runtime.advance(exchange)) is None
+    assert isinstance(exchange.ending, Done) and exchange.ending.reply.status == 400
 
 
 def asked(runtime: Runtime, method: str, where: str, body: bytes = b"") -> object:

@@ -25,14 +25,20 @@ from ..model import (
     ToolResultPart,
 )
 from ..profile import matches
-from .parts import BILLING_HEADER, PROTOCOL, decode_parts, encode_parts, native_part
+from .parts import (
+    BILLING_HEADER,
+    PROTOCOL,
+    SUMMARY,
+    decode_parts,
+    encode_parts,
+    native_part,
+)
 from .reasoning import CONFIG, effort_in
 from .tools import decode_tool_change, encode_addition
 
 __all__ = ["decode_messages", "encode_messages"]
 
 ROLES: tuple[Role, ...] = ("user", "assistant", "system")
-SUMMARY = "compaction"
 MESSAGE_KEYS = frozenset({"role", "content", "clear_at", CONFIG})
 
 # --- decoding
@@ -116,8 +122,9 @@ def _changed(part: Part, ctx: Context) -> Part:
 def _stands_apart(part: Part, role: str) -> bool:
     if role == "user":
         return isinstance(part, ToolResultPart)
-    summary = isinstance(part, NativePart) and part.native.blocks[0]["type"] == SUMMARY
-    return role == "assistant" and summary
+    if role != "assistant" or not isinstance(part, NativePart):
+        return False
+    return any(block.get("type") == SUMMARY for block in part.native.blocks)
 
 
 # --- encoding

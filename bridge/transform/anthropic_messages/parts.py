@@ -70,6 +70,7 @@ NATIVE: dict[str, str] = {
     "tool_addition": "item_dropped",
     "tool_removal": "item_dropped",
 }
+SUMMARY, SEALED = "compaction", "encrypted_content"
 _TURN = frozenset({"thinking", "redacted_thinking", "tool_use"})
 # Where blocks stand -> how to say so, and the kinds that belong only elsewhere. What stands in a
 # result or a document holds no further blocks but those of a document in a result.
@@ -110,6 +111,8 @@ def _part(block: Json, place: str, where: str, ctx: Context) -> Part:
     if kind in forbidden:
         raise TransformError(f"{where}.type", f'"{kind}" cannot stand in {name}')
     decode = DECODERS.get(kind)
+    if kind == SUMMARY and is_sealed(block.get(SEALED)):
+        return _sealed_summary(block, where, ctx)
     if decode is None:
         code = NATIVE.get(kind) or UNKNOWN.get(place, "part_unsupported")
         code = "citations_dropped" if _is_to_be_cited(kind, block) else code
@@ -119,6 +122,15 @@ def _part(block: Json, place: str, where: str, ctx: Context) -> Part:
     if kind in KEYS:
         _note_unknown(block, KEYS[kind], where, ctx)
     return decode(block, where, ctx)
+
+
+def _sealed_summary(block: Json, where: str, ctx: Context) -> Part:
+    """By an upstream of another protocol, which gets it back; others get its text."""
+    text = _text_of(SUMMARY, block)
+    native = ctx.unseal(block[SEALED], f"{where}.{SEALED}")
+    if native is None or not native.blocks:
+        return native_part(block, NATIVE[SUMMARY], where, text)
+    return NativePart(native, "opaque_foreign", text, where=where)
 
 
 def _note_unknown(block: Json, known: frozenset[str], where: str, ctx: Context) -> None:

@@ -12,7 +12,7 @@ from ..envelope import is_sealed
 from ..fields import object_of, objects_of, text_of
 from ..json_text import Json
 from ..turn import STATE, state_of
-from .parts import BILLING_HEADER, is_shown
+from .parts import BILLING_HEADER, SUMMARY, is_shown
 
 __all__ = ["states", "without_identity", "without_state"]
 
@@ -27,7 +27,6 @@ SERVED = (
     "fallback",
 )
 SERVED_RESULT = "_tool_result"  # how the types of other results end
-SUMMARY = "compaction"  # a text that everybody can read, and state beside it
 INDEX = "encrypted_index"  # where a citation stands in a search; "" in those of other vendors
 
 

@@ -57,7 +57,7 @@ from .answer import (
 )
 from .errors import encode_error
 from .finish import decode_finish, encode_finish
-from .parts import PROTOCOL, encode_input
+from .parts import PROTOCOL, SUMMARY, encode_input
 from .usage import TIERS_READ, decode_usage, encode_usage, merge_usage
 
 __all__ = ["Decoder", "Encoder"]
@@ -273,6 +273,9 @@ HANDLERS: dict[str, Callable[[Decoder, dict[str, Json]], list[Event]]] = {
 _DELTA_END = b"}}\n\n"
 
 
+SUMMED = ("content", "encrypted_content")  # of a summary, which its delta tells
+
+
 class Encoder:
     """One client's stream; at most one block is open. `ended`: it knows why it stopped."""
 
@@ -323,10 +326,18 @@ class Encoder:
             case ToolCallPart():
                 return self._block_start(encode_call(part))
             case NativePart():
-                blocks = encode_native(part, self._ctx)
-                return b"".join(self._block_start(b) + self._block_stop() for b in blocks)
+                return b"".join(map(self._native, encode_native(part, self._ctx)))
             case _:
                 return b""
+
+    def _native(self, block: Json) -> bytes:
+        """A summary comes as a delta, all of it at once."""
+        start, delta = block, b""
+        if block.get("type") == SUMMARY:
+            start = {**block, **dict.fromkeys(SUMMED)}
+            said = {name: block.get(name) for name in SUMMED}
+            delta = self._block_delta(type="compaction_delta", **said)
+        return self._block_start(start) + delta + self._block_stop()
 
     def _delta(self, text: str) -> bytes:
         self._pieces.append(text)

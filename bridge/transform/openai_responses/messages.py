@@ -338,9 +338,18 @@ class _Writer:
             yield {"type": TOOLS, "role": "developer", "tools": tools}
 
     def _told(self, role: str, message: Message) -> Iterator[Json]:
-        content = encode_parts(message.parts, self._ctx)
+        for part in filter(self._is_summary, message.parts):
+            yield from self._items(part)
+        rest = [part for part in message.parts if not self._is_summary(part)]
+        content = encode_parts(rest, self._ctx)
         if content or not message.parts:
             yield _message(role, _simplest(content))
+
+    def _is_summary(self, part: Part) -> bool:
+        """Of what was said before, in this upstream's own items."""
+        if not isinstance(part, NativePart) or not self._ctx.owns(part.native):
+            return False
+        return any(block.get("type") == "compaction" for block in part.native.blocks)
 
     def _answer(self, message: Message) -> Iterator[Json]:
         """Items in the order of the parts; another vendor's texts in a row are one message."""

@@ -134,6 +134,35 @@ def test_a_message_becomes_turns(wire: Any, messages: list[Message]) -> None:
     assert codes(ctx) == []
 
 
+ITEMS = (
+    {"type": "message", "role": "user", "content": "A"},
+    {"type": "compaction", "id": "cmp_1", "encrypted_content": "e"},
+)
+
+
+def sealed_summary(ctx: Context, *items: Any) -> Any:
+    sealed = ctx.seal(Native("openai_responses", items, "up"))
+    return {"messages": [turn("assistant", {**SUMMARY, "encrypted_content": sealed}, "Ok.")]}
+
+
+def test_a_summary_that_another_protocol_made_goes_back_to_its_maker() -> None:
+    ctx = own()
+    summary, answer = decode_messages(sealed_summary(ctx, *ITEMS), ctx)
+    part = NativePart(Native("openai_responses", ITEMS, "up"), "opaque_foreign", "so far")
+    assert (summary, answer) == (said("user", part), said("assistant", "Ok."))
+
+
+def test_one_with_nothing_in_it_or_that_was_changed_is_what_it_says() -> None:
+    ctx = own()
+    [summary, _] = decode_messages(sealed_summary(ctx), ctx)
+    assert isinstance(summary.parts[0], NativePart) and codes(ctx) == []
+    assert (summary.parts[0].code, summary.parts[0].text) == ("hint_dropped", "so far")
+    changed = {**SUMMARY, "encrypted_content": "brg1.x.y"}
+    [summary] = decode_messages({"messages": [turn("assistant", changed)]}, ctx)
+    assert isinstance(summary.parts[0], NativePart) and codes(ctx) == ["opaque_invalid"]
+    assert summary.parts[0].text == "so far"
+
+
 def test_places_are_the_clients() -> None:
     body = {"system": [text("A")], "messages": [{"role": "user", "content": "Hi"}]}
     system, user = decode_messages(body, own())

@@ -867,6 +867,21 @@ def test_a_citation_that_comes_before_its_text_is_written_as_if_it_came_behind()
     assert [e["delta"]["citation"]["cited_text"] for e in early[3:-1]] == ["ef", "ab"]
 
 
+def test_a_summary_comes_as_a_delta() -> None:
+    summary = {
+        "type": "compaction",
+        "content": "so far",
+        "encrypted_content": "e",
+        "signature": "s",
+    }
+    empty = {**summary, "content": None, "encrypted_content": None}
+    assert written(PartStart(NativePart(Native(A, (summary,)), "hint_dropped")), PartEnd()) == [
+        block_start(empty),
+        block_delta(type="compaction_delta", content="so far", encrypted_content="e"),
+        block_stop(),
+    ]
+
+
 def test_blocks_of_one_vendor() -> None:
     searched = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
     native = PartStart(NativePart(Native(A, (searched,)), "server_tool_dropped"))

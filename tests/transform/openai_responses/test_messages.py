@@ -372,6 +372,23 @@ def test_another_vendors_summary_is_told_by_a_user() -> None:
     ]
 
 
+def test_a_summary_of_the_upstreams_own_is_its_own_items() -> None:
+    ctx = context(A, R)
+    ctx.upstream_id = "up"
+    items = (message("user", "a"), {"type": "compaction", "encrypted_content": "e"})
+    part = NativePart(Native(R, items, "up"), "opaque_foreign", "so far")
+
+    def written(*parts: Any) -> Any:
+        return encode_messages(Request(A, "m", (Message("user", parts),)), ctx)[1]
+
+    assert written(part) == [*items]
+    assert written(part, TextPart("b")) == [*items, message("user", "b")]
+    assert not list(ctx.notes)
+    ctx.upstream_id = "other"
+    assert written(part) == [message("user", "so far")]
+    assert [note.code for note in ctx.notes] == ["opaque_foreign"]
+
+
 @pytest.mark.parametrize("blocks", [(), ({"type": "compaction", "content": None},)])
 def test_a_summary_may_be_hidden(blocks: Any) -> None:
     ctx = context(R, A)
