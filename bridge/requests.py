@@ -193,6 +193,8 @@ def spelled_out(call: Call, upstream: Upstream, store: Store | None, now: float)
     is not known here. All others know nothing.
     """
     same = upstream.protocol == call.protocol
+    if store is None and not same:
+        return call.parsed  # which the translator refuses, where it names something
     keeps = same and (call.is_for(upstream) or upstream.profile.store)
     if keeps and not (store and store.has_named(call.parsed, now, but_of=upstream.name)):
         return call.parsed

@@ -218,6 +218,16 @@ def test_one_that_asks_for_a_stream_of_the_endpoint_gets_none() -> None:
     assert story.told(chat("So far."))["object"] == "response.compaction"
 
 
+def test_a_summary_that_is_not_to_be_had_is_asked_for_once() -> None:
+    story = Story(R, "chat, claude")
+    story.asked()
+    story.answer(error("Not Found"), 404)
+    assert story.asked()[0] == "/v1/messages"
+    story.answer(error("Not Found"), 404)
+    assert [name for name, _ in story.outcomes] == ["chat", "claude"]
+    assert story.made.next_target(4.0) is None
+
+
 def test_who_cannot_ask_again_gets_the_failure() -> None:
     story = Story(R, "openai, chat", resends=False)
     story.asked()

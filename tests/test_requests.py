@@ -29,6 +29,7 @@ upstreams:
 """
 UPSTREAMS = parse(CONFIG, "c", {}).upstreams
 BOUNDS = Bounds(1 << 20, 60)
+A: Any = "anthropic_messages"
 ANSWER = {
     "id": "chatcmpl-1",
     "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "yes"}}],
@@ -147,6 +148,12 @@ def test_what_is_not_known_here_may_be_known_where_answers_are_kept() -> None:
             made(requests(LATER, store=store), "bare")
 
 
+def test_without_a_store_the_translator_refuses_what_is_named() -> None:
+    for name in ("chat", "claude"):
+        with pytest.raises(TransformError, match="has no counterpart"):
+            made(requests(LATER, store=None), name)
+
+
 def test_what_the_app_s_own_host_answers_it_keeps_itself() -> None:
     store = Store(BOUNDS)
     passed(requests({"model": "m", "input": "hi"}, store=store), "home")
@@ -169,6 +176,26 @@ def test_what_is_not_kept(body: Any, more: Any) -> None:
     assert not store.knows("resp_1", 3.0) and not store.knows("resp_a-9", 3.0)
 
 
+def test_what_is_no_answer_after_all_is_not_kept() -> None:
+    store = Store(BOUNDS)
+    of = requests({"model": "m", "input": "hi"}, store=store)
+    translator, _ = made(of, "own")
+    of.hear([b"<html>"])
+    of.remember(translator, "own", 2.0)
+    assert store.size == 0
+
+
+@pytest.mark.parametrize("protocol", ["openai_responses", A])
+def test_what_is_no_request_passes_as_it_is(protocol: Any) -> None:
+    name = "own" if protocol != A else "claude"
+    assert made(requests([1], protocol, store=Store(BOUNDS)), name)[1] == [1]
+
+
+def test_chat_names_nothing() -> None:
+    body = {"model": "m", "messages": [], "previous_response_id": "resp_9", "thread": {}}
+    assert made(requests(body, "openai_chat", store=Store(BOUNDS)))[1] == {**body, "model": "gpt"}
+
+
 def test_an_answer_in_the_background_has_not_come_yet() -> None:
     store = Store(BOUNDS)
     passed(requests({"model": "m", "input": "hi", "background": True}, store=store), "own")
@@ -182,7 +209,6 @@ MESSAGE = {"id": "msg_a-1", "type": "message", "role": "assistant", "model": "m"
     "stop_reason": "end_turn",
     "usage": {"input_tokens": 1, "output_tokens": 1},
 }
-A: Any = "anthropic_messages"
 
 
 def asked(text: str, previous: str = "") -> dict[str, Any]:
