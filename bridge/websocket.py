@@ -29,6 +29,7 @@ PROTOCOL: Protocol = "openai_responses"
 ENVELOPE = frozenset({"type", "stream_id", "generate"})
 CREATE, STEER = "response.create", "response.steer"
 CREATED = "response.created"
+PREVIOUS = "previous_response_id"
 ENDED = ("response.completed", "response.incomplete")  # with an answer that may be named later
 KEPT = Bounds(max_bytes=64 * 1024**2, max_age=inf)
 MAX_WAITING = 16  # messages of a lane, behind the one that is answered
@@ -83,10 +84,11 @@ def upgrade(headers: Iterable[tuple[str, str]], *, own: bool) -> Headers:
 
 
 class Turn:
-    """A call, and what makes messages of its answer. `body` is the call's."""
+    """A call, and what makes messages of its answer. `body` is the call's; the answer repeats
+    which response it named as the one before."""
 
-    def __init__(self, body: bytes, told: Json, lane: Json) -> None:
-        self.body, self.told, self.lane = body, told, lane
+    def __init__(self, body: bytes, told: Json, lane: Json, previous: Json = None) -> None:
+        self.body, self.told, self.lane, self._previous = body, told, lane, previous
         self.answer: dict[str, Json] | None = None  # the whole response, once it has ended
         self._over = False  # the app has got what ends it
         self._error: dict[str, Json] | None = None  # told in the stream
@@ -160,6 +162,8 @@ class Turn:
             self._error = event if "error" in event else _nested(event)
         else:
             response = event.get("response")
+            if isinstance(response, dict) and self._previous is not None:
+                response[PREVIOUS] = self._previous
             if event.get("type") in ENDED and isinstance(response, dict):
                 self.answer = response
             self._over = event.get("type") in (*ENDED, FAILED)
@@ -218,9 +222,9 @@ class Socket:
     def _begin(self, event: dict[str, Json], lane: Lane, now: float) -> Iterator[Turn | Message]:
         told, name = self._told(event, now), event.get("stream_id")
         if event.get("generate") is False:
-            yield from self._prepared(told, name, now)
+            yield from self._prepared({**told, PREVIOUS: event.get(PREVIOUS)}, name, now)
         else:
-            lane.turn = Turn(dumps(told), told, name)
+            lane.turn = Turn(dumps(told), told, name, event.get(PREVIOUS))
             self._lanes[_key(name)] = lane
             yield lane.turn
 
@@ -246,6 +250,7 @@ class Socket:
             "metadata": told.get("metadata") or {},
             "model": told.get("model") or "",
             "output": [],
+            PREVIOUS: told[PREVIOUS],
             "parallel_tool_calls": told.get("parallel_tool_calls", True),
             "tool_choice": told.get("tool_choice") or "auto",
             "tools": told.get("tools") or [],

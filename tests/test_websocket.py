@@ -137,6 +137,15 @@ def test_what_is_said_next_is_said_with_all_before_it(kind: str) -> None:
         {"type": "message", "role": "user", "content": "more"},
     ]
     assert "previous_response_id" not in json.loads(second.body)
+    for told in answered(second, completed()):
+        assert told["response"]["previous_response_id"] == "resp_1", "as it was asked"
+
+
+def test_a_warm_up_too_repeats_what_it_goes_on_from() -> None:
+    event = {"type": "response.create", "model": "m", "input": [], "generate": False}
+    made = socket()
+    told = list(made.receive(json.dumps({**event, "previous_response_id": "resp_1"}).encode(), 1.0))
+    assert [json.loads(m)["response"]["previous_response_id"] for m in told] == ["resp_1"] * 2
 
 
 def test_a_failed_answer_cannot_be_gone_on_from() -> None:
