@@ -243,12 +243,16 @@ class Desk:
         return outgoing(call, Target(upstream), endpoints.place(side), call.body)
 
     def socket(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Outgoing:
-        upstream = choice.upstreams[0]
         if (served := self._served(call)) is not None:
             return served
-        speaks = upstream.protocol == side.dialect and upstream.profile.websocket
-        if self.sockets == "auto" and speaks:
-            sent = outgoing(call, Target(upstream), PATHS[side.dialect], b"")
+        if self.sockets != "auto":
+            return NO_SOCKET
+        conversation = call.conversation if choice.route.sticky else ""
+        target = self.router.pick(choice.route, (), now, conversation=conversation)
+        assert target is not None  # a route has upstreams
+        upstream = target.upstream
+        if upstream.protocol == side.dialect and upstream.profile.websocket:
+            sent = outgoing(call, target, PATHS[side.dialect], b"")
             asked = upgrade(call.headers, own=call.addresses(upstream) and not upstream.api_keys)
             others = [(n, v) for n, v in sent.headers if not n.lower().startswith("sec-websocket-")]
             return replace(sent, headers=[*others, *asked])

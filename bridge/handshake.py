@@ -26,7 +26,7 @@ class Handshake:
         self.sent = sent
         self.ending: Step | None = None
         self.problem = ""  # why there is no WebSocket
-        self.target, self._circuit = Target(sent.upstream), circuit
+        self.target, self._circuit = Target(sent.upstream, sent.key), circuit
         self._started, self._deadline = now, now + min(patience, PATIENCE)
         self._status = 0
         circuit.begin(self.target, now, model="")

@@ -21,12 +21,13 @@ AUTH_HEADERS: dict[Auth, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request for an upstream."""
+    """A request for an upstream; `key`: the place in its pool of the one that is in it."""
 
     upstream: Upstream
     path: str
     headers: Headers
     body: bytes
+    key: int = 0
 
 
 def outgoing(
@@ -41,9 +42,8 @@ def outgoing(
     keeps = upstream.protocol == call.protocol and not deployment(call.path)
     query = call.path.partition("?")[2] if keeps else ""
     path = upstream.path_to(endpoint)
-    return Outgoing(
-        upstream, f"{path}?{query}" if query else path, _headers(call, target, betas), body
-    )
+    path = f"{path}?{query}" if query else path
+    return Outgoing(upstream, path, _headers(call, target, betas), body, target.key)
 
 
 def _headers(call: Call, target: Target, betas: Sequence[str]) -> Headers:

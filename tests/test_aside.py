@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from bridge.aside import Aside, Desk
+from bridge.aside import NO_SOCKET, Aside, Desk
 from bridge.bounded import Bounds
 from bridge.call import Call
 from bridge.config import parse
 from bridge.endpoints import Side, side
+from bridge.health import Answered
 from bridge.outgoing import Outgoing
-from bridge.routing import Router
+from bridge.routing import Router, Target
 from bridge.steps import WAIT, Done, Reply
 from bridge.store import Store
 
@@ -375,6 +376,34 @@ def test_an_upstream_that_speaks_it_gets_the_websocket(name: str, host: str) -> 
     assert isinstance(sent, Outgoing) and sent.upstream.host == host
     assert sent.path == "/v1/responses" and ("authorization", "Bearer k") in sent.headers
     assert set(OFFER) <= set(sent.headers)
+
+
+POOL = """
+upstreams:
+  up:
+    protocol: openai_responses
+    url: https://t.test
+    api_key: [k0, k1]
+    profile: {websocket: true}
+  chat: {protocol: openai_chat, url: https://c.test, api_key: k}
+routes: [{sticky: true, upstreams: [up, chat]}]
+"""
+
+
+def test_a_websocket_goes_where_a_call_would_with_the_key_that_is_well() -> None:
+    router = Router(parse(POOL, "c", {}))
+    made, found = Desk(router, None, b"k", 5.0), side("GET", "/v1/responses", ())
+    call = Call("openai_responses", "https", "api.test", 443, "/v1/responses", OFFER, b"")
+    assert found
+    for key in ("k0", "k1"):
+        choice = made.choice(found, call, 0)
+        sent = choice and made.answer(found, call, choice, 0)
+        assert isinstance(sent, Outgoing) and ("authorization", f"Bearer {key}") in sent.headers
+        target = Target(sent.upstream, sent.key)
+        router.begin(target, 0.0)
+        router.record(target, Answered(429, 60.0), 1.0, started=0.0, model="")
+    choice = made.choice(found, call, 2.0)
+    assert choice and made.answer(found, call, choice, 2.0) == NO_SOCKET
 
 
 @pytest.mark.parametrize(
