@@ -271,10 +271,10 @@ class Passed:
 
 
 def let_through(flow: http.HTTPFlow) -> None:
-    """Let an answer that comes bit by bit go on so."""
+    """Let an answer that comes bit by bit go on so; one that is read from a file has come."""
     assert flow.response
     kind = flow.response.headers.get("content-type", "").lower()
-    if kind.startswith(ENDLESS) and not flow.response.stream:
+    if flow.live and kind.startswith(ENDLESS) and not flow.response.stream:
         flow.response.stream = Passed()
 
 
