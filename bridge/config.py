@@ -165,6 +165,15 @@ class _Base(NamedTuple):
     path: str
 
 
+def _is_name(host: str) -> bool:
+    """Whether servers can be looked up by it."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
+
+
 def _base_url(value: object) -> _Base:
     url = text(value)
     if "@" in url:
@@ -180,7 +189,7 @@ def _base_url(value: object) -> _Base:
         port = parts.port or PORTS[scheme]
     except (ValueError, Wrong):
         raise Wrong("is not an http or https URL") from None
-    if not parts.hostname or re.search(r"\s", url):
+    if not parts.hostname or re.search(r"\s", url) or not _is_name(parts.hostname):
         raise Wrong("is not an http or https URL")
     return _Base(scheme, parts.hostname, port, parts.path)
 

@@ -545,6 +545,7 @@ DOLLARS = "is not a price; it is a number of USD per million tokens"
             )
             for url in ("ftp://h", "h/v1", "localhost:8080", "http://", "http:///v1", "http://[::1")
             + ("http://h:99999", "http://h:x", "http://h /v1", "https:h")
+            + ("http://a..b", f"http://{'h' * 64}.test")
         ),
         pytest.param(
             "upstreams: {a: {protocol: openai_chat, url: https://me:secret@h}}",

@@ -13,7 +13,6 @@ from ..circuit import State
 from .calls import History
 from .tally import COUNTERS, HISTOGRAMS, Histogram
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # Our labels by OpenTelemetry's names; all others keep their own.
 LABELS = {

@@ -23,10 +23,6 @@ KEY = (
     "Incorrect API key provided. You can find your API key at "
     "https://platform.openai.com/account/api-keys."
 )
-NO_KEY = (
-    "You didn't provide an API key. You need to provide your API key in an Authorization header "
-    "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
-)
 
 # reason: type, code, message
 FAILURES: dict[str, tuple[str, str | None, str]] = {

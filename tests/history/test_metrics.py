@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.config import parse
 from bridge.history.calls import History
-from bridge.history.metrics import CONTENT_TYPE, STATES, metrics
+from bridge.history.metrics import STATES, metrics
 from bridge.history.prices import Price, Prices
 from bridge.routing import Router
 from tests.records import RECORDS, attempt, note, record
@@ -274,7 +274,6 @@ def test_circuits_and_routes_as_they_are_now() -> None:
 
 def test_before_there_is_anything_there_is_nothing_to_tell() -> None:
     assert metrics(router("upstreams: {}"), History()) == ""
-    assert CONTENT_TYPE.startswith("text/plain; version=0.0.4")
 
 
 def test_of_an_upstream_that_nobody_knows_there_is_no_provider() -> None:
