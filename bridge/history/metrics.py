@@ -13,7 +13,6 @@ from ..circuit import State
 from .calls import History
 from .tally import COUNTERS, HISTOGRAMS, Histogram
 
-
 # Our labels by OpenTelemetry's names; all others keep their own.
 LABELS = {
     "asked": "gen_ai_request_model",
