@@ -1,10 +1,10 @@
 """Anthropic Messages: `POST /v1/messages`, whole and streamed, both roles."""
 
+from .decoder import Decoder, Encoder
 from .errors import encode_error
 from .request import continue_request, decode_request, encode_request
 from .response import decode_response, encode_response
 from .state import states, without_identity, without_state
-from .stream import Decoder, Encoder
 
 PATH = "/v1/messages"
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'

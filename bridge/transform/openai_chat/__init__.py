@@ -1,11 +1,11 @@
 """OpenAI Chat Completions: `POST /v1/chat/completions`, whole and streamed, both roles."""
 
 from ..sse import COMMENT
+from .decoder import Decoder, Encoder
 from .errors import encode_error
 from .request import continue_request, decode_request, encode_request
 from .response import decode_response, encode_response
 from .state import states, without_identity, without_state
-from .stream import Decoder, Encoder
 
 PATH = "/v1/chat/completions"
 PING = COMMENT

@@ -11,8 +11,8 @@ from ..errors import decode_error, error_inside
 from ..fields import text_of
 from ..fold import unfold
 from ..json_text import Json, loads
+from .decoder import EMPTY, Decoder, Encoder
 from .reasoning import keep_spelling
-from .stream import EMPTY, Decoder, Encoder
 from .usage import encode_usage
 
 __all__ = ["decode_response", "encode_response"]

@@ -8,8 +8,8 @@ from ..context import Context
 from ..errors import decode_error, error_inside
 from ..fold import unfold
 from ..json_text import Json
+from .decoder import Decoder, Encoder
 from .finish import status_of
-from .stream import Decoder, Encoder
 
 __all__ = ["decode_response", "encode_response"]
 

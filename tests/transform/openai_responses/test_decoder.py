@@ -48,8 +48,8 @@ from bridge.transform.model import (
     ToolResultPart,
 )
 from bridge.transform.openai_responses import Decoder, Encoder, decode_response, encode_response
+from bridge.transform.openai_responses.decoder import CUT
 from bridge.transform.openai_responses.finish import REFUSED
-from bridge.transform.openai_responses.stream import CUT
 from bridge.transform.sse import SseEvent, SseParser
 from tests.transform.sdks import answer_faults, joined, raised_in
 

@@ -45,7 +45,7 @@ from bridge.transform.model import (
     ToolResultPart,
 )
 from bridge.transform.openai_chat import Decoder, Encoder, encode_response
-from bridge.transform.openai_chat.stream import CUT, EMPTY
+from bridge.transform.openai_chat.decoder import CUT, EMPTY
 from bridge.transform.profile import Profile
 from bridge.transform.sse import SseEvent, SseParser
 
