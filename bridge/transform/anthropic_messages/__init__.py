@@ -1,6 +1,7 @@
 """Anthropic Messages: `POST /v1/messages`, whole and streamed, both roles."""
 
-from .decoder import Decoder, Encoder
+from .decoder import Decoder
+from .encoder import Encoder
 from .errors import encode_error
 from .request import continue_request, decode_request, encode_request
 from .response import decode_response, encode_response

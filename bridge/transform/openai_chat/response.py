@@ -11,7 +11,8 @@ from ..errors import decode_error, error_inside
 from ..fields import text_of
 from ..fold import unfold
 from ..json_text import Json, loads
-from .decoder import EMPTY, Decoder, Encoder
+from .decoder import EMPTY, Decoder
+from .encoder import Encoder
 from .reasoning import keep_spelling
 from .usage import encode_usage
 

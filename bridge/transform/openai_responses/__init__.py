@@ -1,7 +1,8 @@
 """OpenAI Responses: `POST /v1/responses`, whole and streamed, both roles."""
 
 from ..sse import COMMENT
-from .decoder import Decoder, Encoder
+from .decoder import Decoder
+from .encoder import Encoder
 from .errors import encode_error
 from .request import continue_request, decode_request, encode_request
 from .response import decode_response, encode_response

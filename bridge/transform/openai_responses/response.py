@@ -8,7 +8,8 @@ from ..context import Context
 from ..errors import decode_error, error_inside
 from ..fold import unfold
 from ..json_text import Json
-from .decoder import Decoder, Encoder
+from .decoder import Decoder
+from .encoder import Encoder
 from .finish import status_of
 
 __all__ = ["decode_response", "encode_response"]
