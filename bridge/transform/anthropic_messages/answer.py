@@ -25,7 +25,8 @@ from ..model import (
 from ..names import object_id
 from ..sequence import Call
 from ..toolsets import FAMILIES
-from .parts import PROTOCOL, SHOWN, TOOLSET, call_native, decode_citation, toolset_field
+from .content import toolset_field
+from .parts import PROTOCOL, SHOWN, TOOLSET, call_native, decode_citation
 from .usage import encode_usage
 
 __all__ = ()

@@ -44,9 +44,10 @@ from .answer import (
     message_head,
     note_moderated,
 )
+from .content import encode_input
 from .errors import encode_error
 from .finish import encode_finish
-from .parts import SUMMARY, encode_input
+from .parts import SUMMARY
 from .usage import encode_usage
 
 __all__ = ["Encoder"]

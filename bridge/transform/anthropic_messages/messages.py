@@ -25,14 +25,8 @@ from ..model import (
     ToolResultPart,
 )
 from ..profile import matches
-from .parts import (
-    BILLING_HEADER,
-    PROTOCOL,
-    SUMMARY,
-    decode_parts,
-    encode_parts,
-    native_part,
-)
+from .content import encode_parts
+from .parts import BILLING_HEADER, PROTOCOL, SUMMARY, decode_parts, native_part
 from .reasoning import CONFIG, effort_in
 from .tools import decode_tool_change, encode_addition
 

@@ -16,8 +16,9 @@ from ..notes import TransformError
 from ..prepare import asked_for, without_tools
 from ..profile import matches
 from ..schema import clean_for_anthropic
+from .content import cache_control
 from .messages import decode_messages, encode_messages
-from .parts import PROTOCOL, cache_control, decode_cache
+from .parts import PROTOCOL, decode_cache
 from .reasoning import decode_reasoning, encode_reasoning
 from .tools import (
     decode_tool_choice,

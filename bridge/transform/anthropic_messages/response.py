@@ -13,9 +13,9 @@ from .answer import (
     message_head,
     note_moderated,
 )
+from .content import encode_input
 from .decoder import Decoder
 from .finish import encode_finish
-from .parts import encode_input
 from .usage import encode_usage
 
 __all__ = ["decode_response", "encode_response"]

@@ -13,7 +13,8 @@ from ..json_text import Json
 from ..model import Native, Tool, ToolChangePart, ToolChoice
 from ..notes import TransformError
 from ..schema import Cleaned, clean_for_anthropic
-from .parts import PROTOCOL, decode_cache, marked
+from .content import marked
+from .parts import PROTOCOL, decode_cache
 
 __all__ = ["decode_tool_choice", "decode_tools", "encode_tool_choice", "encode_tools"]
 

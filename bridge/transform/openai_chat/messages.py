@@ -32,16 +32,8 @@ from ..model import (
 )
 from ..names import nine_signs
 from ..notes import TransformError
-from .parts import (
-    PROTOCOL,
-    cache_control,
-    decode_cache,
-    decode_image_data,
-    decode_parts,
-    encode_parts,
-    marked,
-    native_part,
-)
+from .content import cache_control, encode_parts, marked
+from .parts import PROTOCOL, decode_cache, decode_image_data, decode_parts, native_part
 from .reasoning import EXTRA, decode_thoughts, decode_turn, extra_of, write_thoughts
 
 __all__ = ["decode_messages", "encode_messages"]

@@ -13,7 +13,8 @@ from ..json_text import Json
 from ..model import CallKind, Native, Tool, ToolChoice
 from ..notes import TransformError
 from ..schema import is_openai_strict
-from .parts import PROTOCOL, cache_control, decode_cache
+from .content import cache_control
+from .parts import PROTOCOL, decode_cache
 
 __all__ = ["decode_tool_choice", "decode_tools", "encode_tool_choice", "encode_tools"]
 

@@ -18,6 +18,7 @@ from ..model import Native, NativePart, Part, RefusalPart, TextPart, ToolCallPar
 from ..notes import TransformError
 from ..profile import matches
 from ..sequence import Call
+from .content import encode_call_item
 from .parts import (
     COMMENTARY,
     FINAL,
@@ -26,7 +27,6 @@ from .parts import (
     border_of,
     decode_annotation,
     decode_call_item,
-    encode_call_item,
 )
 from .reasoning import Thoughts
 from .tools import decode_hosted, encode_hosted

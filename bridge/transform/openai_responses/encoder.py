@@ -49,9 +49,10 @@ from .answer import (
     field_of,
     opened_call,
 )
+from .content import encode_annotation, encode_call_item
 from .errors import encode_error, encode_failure
 from .finish import Passed, encode_finish, encode_moderation, response_head
-from .parts import PROTOCOL, border_of, encode_annotation, encode_call_item
+from .parts import PROTOCOL, border_of
 from .usage import encode_tool_usage, encode_usage
 
 __all__ = ["Encoder"]

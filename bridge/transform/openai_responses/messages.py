@@ -30,6 +30,7 @@ from ..model import (
 from ..prepare import full_name
 from ..profile import matches
 from ..turn import natives
+from .content import encode_call_item, encode_output, encode_parts, input_text, marked
 from .parts import (
     COMMENTARY,
     FINAL,
@@ -40,11 +41,6 @@ from .parts import (
     border_of,
     decode_call_item,
     decode_parts,
-    encode_call_item,
-    encode_output,
-    encode_parts,
-    input_text,
-    marked,
     native_part,
     note_unknown,
     staged,

@@ -41,7 +41,7 @@ from bridge.transform.openai_responses.answer import (
     read_start,
     type_of,
 )
-from bridge.transform.openai_responses.parts import encode_annotation
+from bridge.transform.openai_responses.content import encode_annotation
 from bridge.transform.openai_responses.tools import decode_hosted, encode_hosted
 
 A = "anthropic_messages"
