@@ -40,6 +40,7 @@ class Bridge:
         self.exchanges: dict[str, Exchange] = {}
         self.asides: dict[str, Aside] = {}
         self.watched: dict[str, Watched] = {}
+        self.sent: dict[str, Outgoing] = {}  # whose answer passes as it is
         self.started = False
         make = versions.resending()
         self.sockets = Sockets(lambda: self.runtime, clock)
@@ -110,6 +111,7 @@ class Bridge:
             if opened and not opened.trace.over:
                 opened.broke("bridge: the proxy was stopped", clock(), cancelled=False)
                 flows.show(flow, opened.trace)
+            self.sockets.ended(flow)
             self.origins.hide(flow)
             if self._masks():
                 redact.mask_flow(flow)
@@ -216,7 +218,10 @@ class Bridge:
             case Aside() as aside:
                 self.asides[flow.id] = aside
                 flows.send(flow, aside.sent)
-            case Handshake(sent=sent) | (Outgoing() as sent):
+            case Handshake(sent=sent):
+                flows.send(flow, sent)
+            case Outgoing() as sent:
+                self.sent[flow.id] = sent
                 flows.send(flow, sent)
 
     async def bridge_next(self, flow: http.HTTPFlow) -> None:
@@ -266,6 +271,8 @@ class Bridge:
             self._tell_losses(exchange)
         elif aside := self.asides.pop(flow.id, None):
             flows.end_aside(flow, aside, clock())
+        elif sent := self.sent.pop(flow.id, None):
+            flows.hide_keys(flow.response, sent)
         elif self.sockets.answered(flow):
             flow.response = flows.response(NO_SOCKET, flow)
             if self.runtime:
@@ -280,6 +287,7 @@ class Bridge:
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.asides.pop(flow.id, None)
+        self.sent.pop(flow.id, None)
         self.sockets.broke(flow)
         opened = self.watched.pop(flow.id, None) or self.exchanges.pop(flow.id, None)
         if isinstance(opened, Exchange):

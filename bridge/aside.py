@@ -16,7 +16,7 @@ from .endpoints import Side
 from .estimate import estimate_tokens
 from .outgoing import Outgoing, outgoing
 from .requests import expanded, spelled_out
-from .routing import Choice, Router, Target
+from .routing import Choice, Router
 from .settings import Sockets
 from .steps import WAIT, Done, Reply, Step
 from .store import Store
@@ -128,7 +128,7 @@ class Desk:
         giver = self.router.upstreams.get(self.store.giver(side.id, now))
         self.store.delete(side.id)
         if giver is not None and _is_vendor(giver, call):
-            return self._passed(side, call, giver)
+            return self._passed(side, call, giver, now)
         return _reply(endpoints.deleted(side.id))
 
     # --- models
@@ -162,7 +162,8 @@ class Desk:
         """`read` gets the list of the upstream that a call would be sent to."""
         upstream = choice.upstreams[0]
         asked = replace(call, path="")  # the app gets one page, whichever it asks for
-        sent = outgoing(asked, Target(upstream), endpoints.MODELS[upstream.protocol], b"")
+        target = self.router.target(upstream, now)
+        sent = outgoing(asked, target, endpoints.MODELS[upstream.protocol], b"")
 
         def translated(told: Json) -> Reply:
             return read(endpoints.models_of(told, upstream.name, dialect))
@@ -203,7 +204,8 @@ class Desk:
             return read(None)  # it cannot be said there, and has a length all the same
         if upstream.protocol != call.protocol:
             told = endpoints.count_request(upstream.protocol, told)
-        sent = outgoing(call, Target(upstream), path, dumps(told), translator.betas)
+        target = self.router.target(upstream, now)
+        sent = outgoing(call, target, path, dumps(told), translator.betas)
         return Aside(sent, read, now, self.patience)
 
     def _full(self, call: Call, now: float) -> Json:
@@ -234,13 +236,13 @@ class Desk:
         upstream = _keeper(call, choice)
         if upstream is None:
             return refused(side, endpoints.unknown(side))
-        return self._passed(side, call, upstream)
+        return self._passed(side, call, upstream, now)
 
-    def _passed(self, side: Side, call: Call, upstream: Upstream) -> Outgoing | None:
+    def _passed(self, side: Side, call: Call, upstream: Upstream, now: float) -> Outgoing | None:
         """The app's request, for an upstream that has the endpoint; None: as it is."""
         if call.is_for(upstream) and upstream.changes_nothing:
             return None
-        return outgoing(call, Target(upstream), endpoints.place(side), call.body)
+        return outgoing(call, self.router.target(upstream, now), endpoints.place(side), call.body)
 
     def socket(self, side: Side, call: Call, choice: Choice, now: float) -> Reply | Outgoing:
         if (served := self._served(call)) is not None:

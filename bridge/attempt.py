@@ -1,10 +1,8 @@
 """One try of a call at one upstream: what was sent, what came, and how that reads for the app."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
-from .credentials import Credentials, keys_in
-from .outgoing import Outgoing, credential
+from .outgoing import Outgoing
 from .repairs import Fit
 from .routing import Target
 from .steps import Reply
@@ -18,7 +16,7 @@ FRAMING: dict[str, Headers] = {
 }
 
 
-@dataclass
+@dataclass(slots=True)
 class Attempt:
     """The one under way. Times are seconds since the epoch; `status` 0: nothing came."""
 
@@ -30,12 +28,6 @@ class Attempt:
     status: int = 0
     headers: Headers = field(default_factory=list)
     began: float | None = None  # the first part of an answer
-
-    @cached_property
-    def keys(self) -> Credentials:
-        """What lets the bridge in there, and is nobody else's to know."""
-        configured = [*credential(self.target), *self.target.upstream.headers]
-        return keys_in(configured, any_name=True)
 
     @property
     def is_json(self) -> bool:

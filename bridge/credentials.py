@@ -30,9 +30,10 @@ URLS = frozenset({"url", "server_url"})
 SERVERS = ("mcp_servers", "data_sources")
 PLACES = ("container", "environment")
 SURE = 20  # characters that are no word
-# Headers that let one in, and what else the name of such a header may have in it.
+# Headers that let an app in; how the names of others end that do; and those that do not.
 KEYS = frozenset({"api-key", "authorization", "cookie", "x-api-key", "x-goog-api-key"})
-_KEY_WORD = re.compile("key|token|secret|auth", re.IGNORECASE)
+_KEY_NAME = re.compile(r"(?:^|[-_])(?:key|token|secret|password)$", re.IGNORECASE)
+NO_KEYS = frozenset({"idempotency-key", "sec-websocket-key"})
 
 _SCHEME = re.compile(r"(?:Bearer|Basic|Token)\s+", re.IGNORECASE)
 _KEY = re.compile(r"/(?=[^/]*\d)[^/]{16,}")  # a step of a path that is made up
@@ -61,14 +62,16 @@ def credentials_in(request: Json) -> Credentials:
     return tuple(sorted(found, key=lambda each: (-len(each.text), each)))
 
 
-def keys_in(headers: Iterable[tuple[str, str]], *, any_name: bool = False) -> Credentials:
-    """Those of a request's headers; `any_name`: where it says key, token or the like, too."""
-    return tuple(
-        found
-        for name, value in headers
-        if name.lower() in KEYS or (any_name and _KEY_WORD.search(name))
-        for found in _text(value, name.lower())
-    )
+def keys_in(headers: Iterable[tuple[str, str]]) -> Credentials:
+    """Those of a request's headers."""
+    pairs = ((name.lower(), value) for name, value in headers)
+    return tuple(found for n, value in pairs if is_key(n) for found in _text(value, n))
+
+
+@lru_cache(512)
+def is_key(name: str) -> bool:
+    """Whether a header, its name in lower case, lets one in."""
+    return name in KEYS or bool(name not in NO_KEYS and _KEY_NAME.search(name))
 
 
 def _tools(request: dict[str, Json]) -> Iterator[dict[str, Json]]:

@@ -14,7 +14,7 @@ from typing import Protocol as Interface
 from .attempt import EVENT_STREAM, JSON, Attempt, Failed
 from .call import Call
 from .config import Failover
-from .credentials import without
+from .credentials import hide, without
 from .ending import after, best, marked
 from .errand import ABSENT
 from .health import Answered, Cancelled, ConnectionFailed, Outcome
@@ -205,8 +205,8 @@ class Exchange:
     def take(self, data: bytes, now: float) -> Step:
         """More of an answer that is taken piece by piece, b"" for its end."""
         attempt, translator = self._under_way, self.translator
-        data, heard = without(data, attempt.keys), translator.heard
-        out = translator.stream(data)
+        heard = translator.heard
+        out = self._told_to_app(translator.stream(data))
         self._requests.hear(out)
         self.trace.bodies.upstream_response.add(data)
         if translator.heard != heard:
@@ -265,7 +265,8 @@ class Exchange:
     def whole(self, body: bytes, now: float) -> Step:
         """An answer came whole."""
         attempt, translator = self._under_way, self.translator
-        body = without(body, attempt.keys)
+        if attempt.status >= 300:
+            body = without(body, attempt.sent.keys)
         self.trace.bodies.upstream_response.add(body)
         if attempt.status >= 300:
             error = decode_error(attempt.status, body)
@@ -275,7 +276,7 @@ class Exchange:
             told = self._told(body)
             if isinstance(told, Error):
                 return self._fail(told, now, body=body)
-            out = told
+            [out] = self._told_to_app([told])
             status = translator.status if translator.failure else attempt.status
         self._requests.hear([out])
         kind = EVENT_STREAM if self._requests.wants_stream and not translator.failure else JSON
@@ -290,6 +291,14 @@ class Exchange:
         if self._begun:  # early, so there are a head and silence
             return self._say([out], now, over=True)
         return self._reply(reply, now)
+
+    def _told_to_app(self, pieces: list[bytes]) -> list[bytes]:
+        """A refusal may repeat the key, which is nobody else's to know; what answers may not."""
+        if self.translator.failure is None:
+            return pieces
+        keys = self._under_way.sent.keys
+        self.trace.credentials = (*self.trace.credentials, *keys)
+        return [without(piece, keys) for piece in pieces]
 
     def _told(self, body: bytes) -> bytes | Error:
         """What the app gets of a whole answer."""
@@ -312,6 +321,9 @@ class Exchange:
             return self._fail(error, now, connection=reason)
         # What has come may be the whole answer, whose last words are the decoder's to judge.
         out = [] if outcome else self.translator.stream(b"")
+        self._requests.hear(out)
+        if self.translator.phase == "finished":
+            self._remember(now)
         return self._go_on(out or self.translator.break_off(error), now, end=True)
 
     def _fail(
@@ -324,6 +336,7 @@ class Exchange:
         connection: str = "",
     ) -> Step:
         """The attempt ended in an error, before the app got anything of its answer."""
+        error = replace(error, message=hide(error.message, self._under_way.sent.keys))
         if self._committed:  # to an earlier round of this answer
             return self._go_on([reply.body] if reply else [], now, end=True)
         attempt = self._under_way
@@ -339,6 +352,7 @@ class Exchange:
         if not (connection or self._cure or is_failure(error, attempt.target, self._failover)):
             return self._end_with(error, reply, now)
         body = body or self.trace.bodies.upstream_response.content()
+        body = without(body, attempt.sent.keys)
         label = attempt.target.label
         sent = attempt.sent, error, attempt.status, attempt.headers, body, reply
         self.failed.append(Failed(label, *sent))

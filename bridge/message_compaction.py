@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from .compaction import NO_SUMMARY, PROMPT
 from .store import content_parts
 from .transform import Error, Native
+from .transform.fields import objects_of
 from .transform.json_text import Json
 
 # What goes to the endpoint of Responses, of a translated request.
@@ -95,8 +96,8 @@ class Compacted:
 
 def _users_texts(items: tuple[dict[str, Json], ...]) -> list[str]:
     said = (item for item in items if item.get("role") == "user")
-    parts = (part for item in said for part in content_parts(item) or ())
-    texts = (part.get("text") for part in parts if isinstance(part, dict))
+    parts = (part for item in said for part in objects_of(content_parts(item)))
+    texts = (part.get("text") for part in parts)
     return [text for text in texts if isinstance(text, str)]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .call import Call, deployment
+from .credentials import Credentials, keys_in
 from .routing import Target
 from .transform.headers import CREDENTIALS, Headers, other_host_headers, own_host_headers
 from .upstream import Auth, Upstream
@@ -28,6 +29,11 @@ class Outgoing:
     headers: Headers
     body: bytes
     key: int = 0
+
+    @property
+    def keys(self) -> Credentials:
+        """What lets the bridge in there, and is nobody else's to know."""
+        return keys_in([*credential(Target(self.upstream, self.key)), *self.upstream.headers])
 
 
 def outgoing(

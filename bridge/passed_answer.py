@@ -16,17 +16,22 @@ ITEM, ENDED = "response.output_item.done", ("response.completed", "response.inco
 
 
 class PassedAnswer:
-    """`told` is to be asked for once the answer is over, and has not failed."""
+    """`told` is to be asked for once the answer is over, and has not failed. An answer of more
+    than `limit` bytes is not kept."""
 
-    def __init__(self, protocol: Protocol) -> None:
-        self._protocol = protocol
+    def __init__(self, protocol: Protocol, limit: int) -> None:
+        self._protocol, self._left = protocol, limit
         self._pieces: list[bytes] = []
 
     def add(self, piece: bytes) -> None:
-        self._pieces.append(piece)
+        self._left -= len(piece)
+        if self._left >= 0:
+            self._pieces.append(piece)
+        else:
+            self._pieces.clear()
 
     def told(self) -> Json:
-        """None where that is no answer after all."""
+        """None where that is no answer after all, or too long a one."""
         body = b"".join(self._pieces)
         if not is_event_stream(body):
             return object_in(body)
@@ -42,7 +47,9 @@ def _last(stream: bytes) -> Json:
         if payload.get("type") == ITEM:
             items.append(payload.get("item"))
         elif payload.get("type") in ENDED:
-            response = payload["response"]
+            response = payload.get("response")
+            if not isinstance(response, dict):
+                return None
             return {**response, "output": response.get("output") or items}
     return None
 

@@ -20,7 +20,8 @@ from .transform.sse import format_event
 from .watched import Watched
 from .websocket import CREATE, ENVELOPE, object_in
 
-OVER = ("response.completed", "response.incomplete", "response.failed", "error")
+REFUSING = ("response.failed", "error")
+OVER = ("response.completed", "response.incomplete", *REFUSING)
 MAX_UNDER_WAY = 256  # messages without an end, over one connection; what is more is not looked at
 STREAM = [("content-type", "text/event-stream")]
 CLOSED = "the WebSocket was closed"
@@ -106,6 +107,12 @@ class PassedSocket:
             passing.watched.broke(CLOSED, now, cancelled=by_app)
             yield Over(passing, Cancelled() if by_app else ConnectionFailed(CLOSED))
         self._under_way = {}
+
+
+def refuses(message: bytes) -> bool:
+    """Whether it tells an error."""
+    told = object_in(message) if b'"error"' in message else None
+    return told is not None and told.get("type") in REFUSING
 
 
 def _outcome(watched: Watched, last: dict[str, Json], now: float) -> Outcome:

@@ -92,8 +92,8 @@ class Requests:
         said = spelled_out(call, upstream, self._store, now)
         self._told, self._by = self._to_keep(said, upstream, now), upstream.name
         same = upstream.protocol == call.protocol
-        if same and self._told is not None and not self._remembered:
-            self._passed = PassedAnswer(call.protocol)
+        if same and self._store and self._told is not None and not self._remembered:
+            self._passed = PassedAnswer(call.protocol, self._store.max_bytes)
         body = call.body if said is call.parsed else dumps(said)
         if same and said is call.parsed:
             return translator.request(body, said)

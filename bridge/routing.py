@@ -167,6 +167,10 @@ class Router:
         if healthy and not tried and upstream.name != self._override:
             upstream = self._preference.choose(route, healthy, conversation, now)
         self._preference.went_to(route, conversation, upstream, now)
+        return self.target(upstream, now)
+
+    def target(self, upstream: Upstream, now: float) -> Target:
+        """An upstream with the key of its pool whose turn it is."""
         return Target(upstream, self._known(upstream).keys_in_turn(now)[0])
 
     def _other_key(

@@ -44,6 +44,10 @@ class Store:
         """Bytes in use."""
         return self._kept.size
 
+    @property
+    def max_bytes(self) -> int:
+        return self._kept.bounds.max_bytes
+
     def resized(self, bounds: Bounds) -> "Store":
         """The same with other bounds, which hold from the next entry on."""
         self._kept.bounds = bounds

@@ -378,6 +378,23 @@ def test_an_upstream_that_speaks_it_gets_the_websocket(name: str, host: str) -> 
     assert set(OFFER) <= set(sent.headers)
 
 
+def test_endpoints_beside_calls_are_asked_with_the_key_that_is_well() -> None:
+    router = Router(parse(POOL.replace("sticky: true, ", ""), "c", {}))
+    target = Target(router.upstreams["up"], 0)
+    router.begin(target, 0.0)
+    router.record(target, Answered(401), 1.0, started=0.0, model="")
+    made = Desk(router, kept(), b"k", 5.0)
+    for method, path in (("GET", "/v1/models"), ("GET", "/v1/responses/resp_x")):
+        found = side(method, path, ())
+        headers = (("authorization", "Bearer app"),)
+        call = Call("openai_responses", "https", "api.test", 443, path, headers, b"")
+        assert found
+        choice = made.choice(found, call, 2.0)
+        told = choice and made.answer(found, call, choice, 2.0)
+        sent = told.sent if isinstance(told, Aside) else told
+        assert isinstance(sent, Outgoing) and ("authorization", "Bearer k1") in sent.headers
+
+
 POOL = """
 upstreams:
   up:

@@ -657,6 +657,60 @@ def test_what_the_upstream_wants_back_is_kept() -> None:
     assert ledger.size > 0
 
 
+def test_an_end_that_was_cut_off_behind_its_last_word_counts() -> None:
+    store = Store(Bounds(1 << 20, 60))
+    asked = json.dumps({"model": "m", "input": "hi", "stream": True}).encode()
+    made, _ = opened(asked, protocol="openai_responses", store=store)
+    begun(made)
+    made.answered(200, SSE, 101.0)
+    said(made.take(ROLE + TEXT + END + DONE.rstrip(), 102.0))
+    assert "response.completed" in said(made.lost("reset", 103.0))
+    assert store.knows("resp_1", 103.0) and made.trace.attempts[0].outcome == "ok"
+
+
+OWN_KEY = "sk-of-the-upstream-4711"
+REPEATED = {"error": {"message": f"there is no key {OWN_KEY}", "type": "x"}}
+
+
+def keyed(content: bytes, key: str = OWN_KEY) -> Exchange:
+    upstreams = {"chat": {"protocol": "openai_chat", "url": "https://c.test", "api_key": key}}
+    made, _ = opened(content, upstreams=upstreams, routes=[{"upstreams": ["chat"]}])
+    begun(made)
+    return made
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_key_that_is_repeated_in_a_refusal_is_told_to_nobody(status: int) -> None:
+    made = keyed(body())
+    made.answered(status, JSON, 101.0)
+    assert made.whole(json.dumps(REPEATED).encode(), 102.0) == AGAIN
+    told = exhausted(made).body.decode()
+    assert "there is no key ***" in told and OWN_KEY not in told
+    assert OWN_KEY not in str(made.trace.metadata()) + str(made.failed[0].body)
+
+
+@pytest.mark.parametrize("before", [b"", ROLE + TEXT])
+def test_nor_is_one_in_a_stream(before: bytes) -> None:
+    made = keyed(body(stream=True))
+    made.answered(200, SSE, 101.0)
+    made.take(before, 102.0) if before else None
+    step = made.take(b"data: " + json.dumps(REPEATED).encode() + b"\n\n", 103.0)
+    told = said(step) if before else exhausted(made).body.decode()
+    assert "there is no key ***" in told and OWN_KEY not in told
+    assert OWN_KEY not in str(made.trace.metadata())
+
+
+@pytest.mark.parametrize("key", ["lm-studio", "not-needed-12", "ollama"])
+def test_an_answer_may_hold_what_is_the_key(key: str) -> None:
+    """Local servers have names in the place of keys, which models write into programs."""
+    made = keyed(body(), key)
+    made.answered(200, JSON, 101.0)
+    text = f'OpenAI(api_key="{key}", value="{key}")'
+    choice = {"index": 0, "finish_reason": "stop", "message": {"content": text}}
+    step = made.whole(json.dumps({**ANSWER, "choices": [choice]}).encode(), 102.0)
+    assert isinstance(step, Done) and text in json.loads(step.reply.body)["content"][0]["text"]
+
+
 def test_no_credential_is_kept() -> None:
     made, _ = opened()
     begun(made)

@@ -18,7 +18,7 @@ def stream(*events: dict[str, Any]) -> bytes:
 
 
 def told(protocol: Protocol, body: bytes) -> Any:
-    passed = PassedAnswer(protocol)
+    passed = PassedAnswer(protocol, 10_000_000)
     for n in range(len(body)):
         passed.add(body[n : n + 1])
     return passed.told()
@@ -50,10 +50,24 @@ def test_a_response(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b"[]", b"", stream(DONE), stream({"type": "response.failed"})]
+    "body",
+    [
+        *(b"<html>", b"[]", b"", stream(DONE), stream({"type": "response.failed"})),
+        stream(DONE, {"type": "response.completed"}),
+        stream(DONE, {"type": "response.completed", "response": None}),
+    ],
 )
 def test_what_is_none(body: bytes) -> None:
     assert told("openai_responses", body) is None
+
+
+def test_a_long_one_is_not_kept() -> None:
+    body = json.dumps(RESPONSE).encode()
+    for limit, answer in ((len(body), RESPONSE), (len(body) - 1, None)):
+        passed = PassedAnswer("openai_responses", limit)
+        for n in range(len(body)):
+            passed.add(body[n : n + 1])
+        assert passed.told() == answer
 
 
 MESSAGE = {

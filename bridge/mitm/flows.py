@@ -7,13 +7,13 @@ from dataclasses import replace
 from http.client import responses
 from math import inf
 
-from mitmproxy import http, tls
+from mitmproxy import ctx, http, tls
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from ..aside import Aside
 from ..attempt import Failed
 from ..call import Call, with_model
-from ..credentials import hide
+from ..credentials import hide, repeats, without
 from ..endpoints import Side, side
 from ..exchange import Exchange
 from ..outgoing import Outgoing
@@ -274,7 +274,8 @@ def let_through(flow: http.HTTPFlow) -> None:
     """Let an answer that comes bit by bit go on so; one that is read from a file has come."""
     assert flow.response
     kind = flow.response.headers.get("content-type", "").lower()
-    if flow.live and kind.startswith(ENDLESS) and not flow.response.stream:
+    changed = ctx.options.modify_body  # for that it has to be whole
+    if flow.live and kind.startswith(ENDLESS) and not (flow.response.stream or changed):
         flow.response.stream = Passed()
 
 
@@ -296,6 +297,14 @@ def end_aside(flow: http.HTTPFlow, aside: Aside, now: float) -> None:
             flow.response = response(step.reply, flow)
     upstream = aside.sent.upstream.name
     flow.comment = f"{flow.request.path.rpartition('/')[2]} -> {upstream}"
+
+
+def hide_keys(response: http.Response, sent: Outgoing) -> None:
+    """A refusal may repeat the key that the bridge was let in with."""
+    if response.status_code >= 300:
+        content = response.get_content(strict=False) or b""
+        if repeats(content, sent.keys):
+            response.content = without(content, sent.keys)
 
 
 # --- what people see
@@ -320,7 +329,15 @@ def show(flow: http.HTTPFlow, trace: Trace) -> None:
     flow.marked = trace.mark() or flow.marked
     if flow.response and flow.response.raw_content is None:  # streamed: mitmproxy kept nothing
         told, came = trace.bodies.client_response, trace.bodies.upstream_response
-        flow.response.raw_content = told.content() or came.content()
+        _put(flow.response, told.content() or came.content())
+
+
+def _put(message: http.Message, content: bytes) -> None:
+    """Encoded, if its headers say so."""
+    if any(name.lower() == b"content-encoding" for name, _ in message.headers.fields):
+        message.content = content
+    else:
+        message.raw_content = content
 
 
 def failed_rows(flow: http.HTTPFlow, exchange: Exchange) -> Iterator[http.HTTPFlow]:

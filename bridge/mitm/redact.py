@@ -5,11 +5,12 @@ before it sends a whole answer, so where something is to be taken out the bridge
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from mitmproxy import http
 
-from ..credentials import Credentials, repeats, without
+from ..credentials import Credentials, is_key, repeats, without
 from ..mask import mask, signs
 from ..scrub import HIDDEN
 from ..subprotocols import HEADER, hidden
@@ -86,7 +87,7 @@ def hide_credentials(
     """
     headers = flow.request.headers
     given = {name.lower() for name, _ in headers.fields}
-    for name in given & NAMES:
+    for name in filter(_is_hidden, given):
         headers[name] = HIDDEN
     for message in (flow.request, flow.response if answer else None) if OFFER in given else ():
         if message is not None and HEADER in message.headers:
@@ -94,6 +95,11 @@ def hide_credentials(
     _hide(flow.request, credentials)
     if answer and flow.response:
         _hide(flow.response, repeated)
+
+
+@lru_cache(512)
+def _is_hidden(name: bytes) -> bool:
+    return name in NAMES or is_key(name.decode("latin-1"))
 
 
 def _hide(message: http.Message, credentials: Credentials) -> None:

@@ -13,11 +13,11 @@ from weakref import WeakKeyDictionary
 from mitmproxy import http
 
 from ..call import Call
-from ..credentials import Credentials, credentials_in, hide
+from ..credentials import Credentials, credentials_in, hide, without
 from ..handshake import SWITCHING, Handshake
 from ..mask import mask
 from ..outgoing import Outgoing
-from ..passed_socket import Over, PassedSocket
+from ..passed_socket import Over, PassedSocket, refuses
 from ..steps import Reply
 from ..transform.json_text import loads
 from ..watched import Watched
@@ -51,11 +51,12 @@ class Sockets:
         self, flow: http.HTTPFlow, call: Call, answer: Reply | Outgoing | Handshake | None
     ) -> None:
         """An app asks for one with `call`; `answer` None: its own host is to answer."""
+        known = {call.credentials + call.keys}
         if isinstance(answer, Reply):
             if answer.status == SWITCHING:
                 made = Socket(lambda: f"resp_{token_hex(24)}")
                 served = made, flow.request.copy()
-                self._open[flow] = _Open(SERVED, served=served, credentials={call.credentials})
+                self._open[flow] = _Open(SERVED, served=served, credentials=known)
             return
         handshake = answer if isinstance(answer, Handshake) else None
         sent = answer.sent if isinstance(answer, Handshake) else answer
@@ -67,7 +68,6 @@ class Sockets:
 
         way = upstream.name if upstream else call.host
         passed = PassedSocket(call, watch)
-        known = {call.credentials}
         self._open[flow] = _Open(way, upstream is not None, handshake, passed, credentials=known)
 
     def served(self, flow: http.HTTPFlow) -> tuple[Socket, http.Request] | None:
@@ -113,7 +113,11 @@ class Sockets:
                 runtime.began(f"{flow.id}.{begun.number}", trace)
                 if known.handshake:
                     runtime.begin(known.handshake.target, now, model=trace.asked)
-        elif over := known.passed.came(message.content, now):
+            return
+        over = known.passed.came(message.content, now)
+        if known.handshake and refuses(message.content):
+            message.content = without(message.content, known.handshake.sent.keys)
+        if over:
             self._over(flow, known.handshake, over)
 
     def _over(self, flow: http.HTTPFlow, handshake: Handshake | None, over: Over) -> None:

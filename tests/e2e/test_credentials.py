@@ -143,3 +143,23 @@ def test_a_key_that_is_refused_and_repeated_is_shown_to_nobody(
         saved = "".join(map(str, (flow.get_state() for flow in web.proxy.flows())))
         assert not [secret for secret in SECRETS if secret in saved]
         assert not [secret for secret in SECRETS if secret in web.proxy.output]
+
+
+def test_nor_is_one_that_an_endpoint_beside_the_calls_repeats(
+    sim: Simulator, tmp_path: Path, confdir: Path
+) -> None:
+    up = {"protocol": "openai_responses", "url": sim.base("up"), "api_key": OF_UPSTREAM}
+    given = {"upstreams": {"up": {**up, "profile": "openai"}}, "routes": [{"upstreams": ["up"]}]}
+    given["failover"] = {"health_check": {"interval": 0}}
+    error = {"error": {"message": f"Incorrect API key provided: {OF_UPSTREAM}"}}
+    sim.fault("up", {"kind": "status", "status": 401, "body": error}, count=9)
+    web_options = ("--mode", "reverse:http://127.0.0.1:9")
+    with running_web(tmp_path, confdir, given, *web_options) as web:
+        with httpx2.Client(base_url=web.proxy.url, trust_env=False, timeout=20) as app:
+            for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/input_items")):
+                answer = app.request(method, f"/v1/responses/resp_1{path}")
+                assert answer.status_code == 401 and "provided: ***" in answer.text
+        web.over(3)
+        assert OF_UPSTREAM not in told(web)
+        saved = "".join(map(str, (flow.get_state() for flow in web.proxy.flows())))
+        assert OF_UPSTREAM not in saved

@@ -29,6 +29,7 @@ PROTOCOLS = {
     "chat": "openai_chat",
     "responses": "openai_responses",
 }
+MINE = "key-of-the-bridge-4711"
 ENDED = ("response.completed", "response.failed", "response.incomplete", "error")
 
 
@@ -351,6 +352,25 @@ def speaking() -> Iterator[Upstream]:
     made.close()
 
 
+@pytest.mark.parametrize("mode", ["serve", "auto"])
+def test_one_that_is_open_when_the_proxy_stops_is_saved_without_text(
+    sim: Simulator, speaking: Upstream, start_proxy: Start, mode: str
+) -> None:
+    given = config(sim, "messages", mask=True, intercept={"websocket": mode})
+    if mode == "auto":
+        upstream = {"protocol": "openai_responses", "url": speaking.url, "api_key": "k"}
+        given["upstreams"] = {"up": {**upstream, "profile": {"websocket": True}}}
+        given["routes"] = [{"upstreams": ["up"]}]
+    proxy = start_proxy(given, *REVERSE)
+    with connected(proxy) as connection:
+        ask(connection, "[[text:Zebra.]] Giraffe?")
+        flows = proxy.flows()
+    (flow,) = [flow for flow in flows if flow.websocket]
+    contents = [message.content.decode() for message in flow.websocket.messages]
+    assert flow.comment.startswith("WebSocket: ") and len(contents) > 2
+    assert not any(word in text for text in contents for word in ("Zebra", "Giraffe"))
+
+
 def test_an_upstream_that_speaks_it_gets_the_messages(
     speaking: Upstream, start_proxy: Start
 ) -> None:
@@ -443,19 +463,20 @@ def test_an_upstream_that_errs_on_it_is_left_and_a_backup_answers_over_http(
     given["upstreams"]["up"] = {
         "protocol": "openai_responses",
         "url": speaking.url,
-        "api_key": "k",
+        "api_key": MINE,
         "profile": {"websocket": True},
     }
     given["routes"] = [{"upstreams": ["up", "chat"]}]
     given["failover"] |= {"failures": 1}
     proxy = start_proxy(given, *REVERSE)
     kind = "rate_limit_exceeded" if status == 429 else "server_error"
-    speaking.error = {"status": status, "error": {"code": kind, "message": "not now"}}
+    speaking.error = {"status": status, "error": {"code": kind, "message": f"not now, {MINE}"}}
     with connected(proxy) as app:
         asked: Any = {"type": "response.create", "model": "m", "input": "hi"}
         app.send(asked)
         told = json.loads(app.recv_bytes())
         assert (told["type"], told["status"]) == ("error", status)
+        assert told["error"]["message"] == "not now, ***", "the key is not the app's to know"
         proxy.wait_for("up -> chat")
     with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
         assert client.get("/v1/responses", headers=UPGRADE).status_code == 426

@@ -1,6 +1,7 @@
 import json
 import ssl
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -250,6 +251,24 @@ def test_a_watched_stream_passes_even_if_it_cannot_be_read(
     watch, data = watched("gzip"), b"\x00 this is no gzip" * 9
     assert watch(data) == [data] and watch(data) == [data] and watch(b"") == []
     assert caplog.text.count("passes on unseen") == 1
+
+
+def test_what_was_watched_is_shown_as_its_headers_say() -> None:
+    made = call(stream=True)
+    made.response = http.Response.make(401, b"", {"content-encoding": "gzip"})
+    made.response.raw_content = None
+    watching = Watched(flows.call_of(made, "openai_chat"), 1.0)
+    watching.whole(Reply(401, [], b'{"error": "no"}'), 2.0)
+    flows.show(made, watching.trace)
+    assert made.response.text == '{"error": "no"}'
+
+
+@pytest.mark.parametrize("status, told", [(401, "no key ***"), (200, "no key sk-mine-4711")])
+def test_an_upstreams_refusal_that_repeats_its_key(status: int, told: str) -> None:
+    upstream = replace(parse(CONFIG, "c", {}).upstreams["chat"], api_keys=("sk-mine-4711",))
+    response = http.Response.make(status, b"no key sk-mine-4711")
+    flows.hide_keys(response, Outgoing(upstream, "/x", [], b""))
+    assert response.text == told
 
 
 def test_a_watched_stream_of_an_unknown_encoding_passes_too() -> None:

@@ -42,6 +42,17 @@ def test_a_key_in_the_subprotocol_of_a_websocket(answer: bool) -> None:
     assert (made.response.headers["sec-websocket-protocol"] == shown) is answer
 
 
+def test_headers_that_let_one_in_by_whatever_name() -> None:
+    made = flow()
+    hidden = ("X-Portkey-Api-Key", "cf-access-client-secret", "x-auth-token", "Authorization")
+    shown = ("Idempotency-Key", "x-auth-mode", "x-token-budget", "author")
+    for name in (*hidden, *shown):
+        made.request.headers[name] = "sk-4711-4711"
+    hide_credentials(made, (), ())
+    assert [made.request.headers[name] for name in hidden] == ["***"] * len(hidden)
+    assert {made.request.headers[name] for name in shown} == {"sk-4711-4711"}
+
+
 def test_what_earlier_attempts_were_sent() -> None:
     tried = {"upstream": "a", "outcome": "timeout", "bodies": {"upstream_request": BODY}}
     made = flow(bridge={"bodies": {}, "attempts": [tried]})

@@ -100,6 +100,17 @@ def test_a_key_that_is_told_in_a_subprotocol_is_hidden_too(answer: Any) -> None:
     assert said.content == b'{"error": "*** is no key"}'
 
 
+@pytest.mark.parametrize("answer", [SERVED, PASSED, None])
+def test_a_key_of_the_app_that_is_repeated_is_hidden_too(answer: Any) -> None:
+    known, one = sockets(), flow()
+    headers = (("authorization", "Bearer sk-very-secret"),)
+    known.asked(one, replace(CALL, headers=headers), answer)
+    said = says(one, b'{"error": "sk-very-secret is no key"}', app=False)
+    known.message(one)
+    known.ended(one)
+    assert said.content == b'{"error": "*** is no key"}'
+
+
 def test_others_are_left_alone() -> None:
     known, one = sockets(), flow()
     message = says(one, b"x")
