@@ -222,6 +222,7 @@ class Bridge:
                 flows.send(flow, sent)
             case Outgoing() as sent:
                 self.sent[flow.id] = sent
+                flow.comment = f"{side.kind} -> {sent.upstream.name}"
                 flows.send(flow, sent)
 
     async def bridge_next(self, flow: http.HTTPFlow) -> None:

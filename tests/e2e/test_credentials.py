@@ -159,7 +159,6 @@ def test_nor_is_one_that_an_endpoint_beside_the_calls_repeats(
             for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/input_items")):
                 answer = app.request(method, f"/v1/responses/resp_1{path}")
                 assert answer.status_code == 401 and "provided: ***" in answer.text
-        web.over(3)
-        assert OF_UPSTREAM not in told(web)
+        assert len(web.flows()) == 3 and OF_UPSTREAM not in told(web)
         saved = "".join(map(str, (flow.get_state() for flow in web.proxy.flows())))
         assert OF_UPSTREAM not in saved
