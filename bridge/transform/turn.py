@@ -139,8 +139,13 @@ def keys_of(parts: Sequence[Part], before: bytes, upstream: str) -> tuple[bytes,
     """
     content = dumps(said(parts))
     calls = [part.id for part in parts if isinstance(part, ToolCallPart)]
-    of_calls = (_key(upstream, call_id.encode(), content) for call_id in calls)
+    of_calls = (_key(upstream, _bytes(call_id), content) for call_id in calls)
     return (_key(upstream, before, content), *of_calls)
+
+
+def _bytes(text: str) -> bytes:
+    """Apps may send half of a character."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _key(upstream: str, *pieces: bytes) -> bytes:

@@ -576,3 +576,10 @@ def test_billing_stays_with_the_apps_own_vendor(own: bool) -> None:
     body = json.dumps({"model": "m", "max_tokens": 1, "system": system, "messages": [ASK]}).encode()
     sent = Translator(A, A, own_host=own).request(body)
     assert (sent == body) is own and (b"cch=1" in sent) is own
+
+
+def test_half_of_a_character_in_an_id_makes_a_key_too() -> None:
+    one, other = (
+        keys_of([ToolCallPart(call_id, "f", "{}")], b"", "up") for call_id in ("\ud83d", "x")
+    )
+    assert len(one) == 2 and one[0] == other[0] and one[1] != other[1]

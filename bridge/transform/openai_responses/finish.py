@@ -202,30 +202,38 @@ class Passed:
         return {**head, **self._begun.get(item_id, {}), "content": self._parts.get(item_id, [])}
 
 
+# What a moderator may look at, and what clients are told where it gave nothing: they want both.
+MODERATED = ("input", "output")
+UNMODERATED: Json = {"type": "error", "code": "no_result", "message": "there is no result"}
+
+
 def decode_moderation(given: Json) -> Json:
-    """In Chat's form, which lists the results for the request (`input`) and for the answer."""
-    return {side: _listed(found) for side, found in object_of(given).items()} or None
+    """In Chat's form, which lists the results for the request and for the answer."""
+    found = object_of(given)
+    return {side: _listed(found.get(side)) for side in MODERATED} if found else None
 
 
 def _listed(found: Json) -> Json:
     result = object_of(found)
     if result.get("type") != "moderation_result":  # an error
-        return found
+        return result or UNMODERATED
     return {"type": "moderation_results", "model": result.get("model"), "results": [result]}
 
 
 def encode_moderation(moderation: Json, ctx: Context) -> dict[str, Json]:
     """The field `moderation`, {} for none. One result for each side: one that flags something."""
-    told = {side: _single(found, side, ctx) for side, found in object_of(moderation).items()}
-    return {"moderation": told} if told else {}
+    found = object_of(moderation)
+    told = {side: _single(object_of(found.get(side)), side, ctx) for side in MODERATED}
+    return {"moderation": told} if found else {}
 
 
-def _single(found: Json, side: str, ctx: Context) -> Json:
-    results = objects_of(object_of(found).get("results"))
+def _single(found: dict[str, Json], side: str, ctx: Context) -> Json:
+    results = objects_of(found.get("results"))
     if len(results) > 1:
         ctx.notes.add("moderation_dropped", f"moderation.{side}", "one of several results is given")
     flagged = [result for result in results if result.get("flagged")]
-    return next(iter([*flagged, *results]), found)
+    error = found if found.get("type") == "error" else UNMODERATED
+    return next(iter([*flagged, *results]), error)
 
 
 def _echoed_tool(tool: Json) -> Json:

@@ -78,6 +78,18 @@ def test_nobody_has_to_moderate() -> None:
     assert encode_moderation(None, ctx()) == {}
 
 
+@pytest.mark.parametrize("odd", [None, [], "x", listed(), {"type": "moderation_results"}])
+def test_a_side_without_a_result_says_so(odd: Any) -> None:
+    """Clients want both sides, and each to be one of these."""
+    wire = encode_moderation({"input": odd, "output": FAILED}, ctx())["moderation"]
+    assert wire["input"]["type"] == "error" and wire["output"] == FAILED
+    WIRE_MODERATION.validate_python(wire)
+    if not isinstance(odd, dict):
+        found = decode_moderation({"input": odd, "output": FAILED})
+        assert found["input"]["type"] == "error" and found["output"] == FAILED
+        CHAT_MODERATION.validate_python(found)
+
+
 def test_of_several_results_one_that_flags_something_is_given() -> None:
     several = {"input": listed(result(), result(flagged=True)), "output": listed(result())}
     own = ctx()
