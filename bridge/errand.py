@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .call import Call
-from .compaction import compact_answer, compact_request
+from .compaction import NO_SUMMARY, compact_answer, compact_request
 from .endpoints import COMPACT
 from .message_compaction import (
     KEPT,
@@ -21,6 +21,7 @@ from .message_compaction import (
     summary_request,
 )
 from .transform import Error, Native
+from .transform.answers import FinishReason
 from .transform.envelope import seal
 from .transform.json_text import Json, dumps, loads
 from .transform.profile import matches
@@ -28,6 +29,8 @@ from .upstream import Upstream
 from .websocket import object_in
 
 ABSENT = (404, 405, 501)  # statuses where there is no such endpoint
+# How a summary ends that is one, and whole: the app gives its history for it.
+WHOLE: tuple[FinishReason, ...] = ("stop", "stop_sequence")
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,11 @@ class Errand:
         answer = object_in(body) if self.heard else None
         return dumps(self.heard(answer)) if self.heard and answer is not None else body
 
-    def told(self, body: bytes) -> bytes | Error:
-        made = self.made(loads(body)) if self.made else None
-        if made is None or isinstance(made, Error):
-            return made or body
-        return dumps(made)
+    def told(self, body: bytes, finish: FinishReason | None) -> bytes | Error:
+        if self.made is None:
+            return body
+        made = self.made(loads(body)) if finish in WHOLE else NO_SUMMARY
+        return made if isinstance(made, Error) else dumps(made)
 
 
 def is_compaction(call: Call) -> bool:

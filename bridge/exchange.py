@@ -308,7 +308,7 @@ class Exchange:
         out = translator.response(requests.errand.read(body))
         if translator.failure is not None or translator.paused:
             return out
-        told = requests.errand.told(out)
+        told = requests.errand.told(out, translator.finish_reason)
         if isinstance(told, Error) or not requests.wants_stream:
             return told
         client = self.call.protocol

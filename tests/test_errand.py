@@ -68,7 +68,7 @@ def of(made: Call, name: str = "chat", *, by_endpoint: bool = False) -> Errand:
 def test_the_endpoint_of_the_app_s_own_protocol_answers_as_it_likes() -> None:
     native = of(COMPACT, "openai", by_endpoint=True)
     assert (native.said, native.path) == (COMPACT.parsed, "/v1/responses/compact")
-    assert (native.sent(b"x"), native.read(b"y"), native.told(b"z")) == (b"x", b"y", b"z")
+    assert (native.sent(b"x"), native.read(b"y"), native.told(b"z", None)) == (b"x", b"y", b"z")
 
 
 def test_a_summary_takes_the_way_of_calls() -> None:
@@ -77,7 +77,7 @@ def test_a_summary_takes_the_way_of_calls() -> None:
         assert asked.path is None and asked.kept is None and asked.heard is None
         assert "about to be replaced" in json.dumps(asked.said)
         silent = {"content": [], "output": []}
-        assert isinstance(asked.told(json.dumps(silent).encode()), Error)
+        assert isinstance(asked.told(json.dumps(silent).encode(), "stop"), Error)
 
 
 def test_a_messages_call_by_the_endpoint_of_responses() -> None:
@@ -88,5 +88,5 @@ def test_a_messages_call_by_the_endpoint_of_responses() -> None:
     assert asked.read(b"<html>") == b"<html>", "which the translator calls an error"
     output = [{"type": "compaction", "encrypted_content": "e"}]
     assert json.loads(asked.read(json.dumps({"output": output}).encode()))["status"] == "completed"
-    told = asked.told(b'{"content": []}')
+    told = asked.told(b'{"content": []}', "stop")
     assert isinstance(told, bytes) and json.loads(told)["stop_reason"] == "compaction"

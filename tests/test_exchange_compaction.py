@@ -23,6 +23,7 @@ upstreams:
     profile: openai
     api_key: k
     models: {"*": gpt}
+  local: {protocol: openai_responses, url: https://l.test/v1, api_key: k}
   claude: {protocol: anthropic_messages, url: https://c.test, api_key: k}
   chat: {protocol: openai_chat, url: https://h.test/v1, api_key: k}
   vendor: {protocol: anthropic_messages, url: https://api.anthropic.com, api_key: k}
@@ -192,6 +193,52 @@ def test_an_answer_without_a_summary_is_a_failure(client: Any) -> None:
     step = story.made.exhausted(4.0)
     assert isinstance(step, Done) and step.reply.status == 502
     assert b"no summary" in step.reply.body
+
+
+def chat_ended(finish: str, **said: Any) -> Any:
+    choice = {"index": 0, "finish_reason": finish, "message": {"content": "I canno", **said}}
+    return {"id": "chatcmpl-1", "choices": [choice]}
+
+
+def claude_ended(stop: str, **more: Any) -> Any:
+    said = {"content": [{"type": "text", "text": "The user wan"}], "usage": {}, **more}
+    return {"id": "msg_1", "type": "message", "role": "assistant", "stop_reason": stop, **said}
+
+
+def local_ended(reason: str = "", **part: Any) -> Any:
+    ended = {"status": "incomplete", "incomplete_details": {"reason": reason}}
+    said = [{"type": "output_text", "text": "The user wan", "annotations": [], **part}]
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "content": said}
+    return {"id": "resp_1", **(ended if reason else {"status": "completed"}), "output": [message]}
+
+
+CALLING = [
+    {"type": "text", "text": "Let me see"},
+    {"type": "tool_use", "id": "t", "name": "f", "input": {}},
+]
+
+
+@pytest.mark.parametrize("client", [R, A])
+@pytest.mark.parametrize(
+    "name, body",
+    [
+        pytest.param("chat", chat_ended("length"), id="Chat, cut"),
+        pytest.param("chat", chat_ended("content_filter"), id="Chat, filtered"),
+        pytest.param("chat", chat_ended("stop", content=None, refusal="No."), id="Chat, refused"),
+        pytest.param("claude", claude_ended("max_tokens"), id="Messages, cut"),
+        pytest.param("claude", claude_ended("refusal"), id="Messages, refused"),
+        pytest.param("claude", claude_ended("tool_use", content=CALLING), id="Messages, calls"),
+        pytest.param("local", local_ended("max_output_tokens"), id="Responses, cut"),
+        pytest.param("local", local_ended("content_filter"), id="Responses, filtered"),
+        pytest.param("local", local_ended(type="refusal", refusal="No."), id="Responses, refused"),
+    ],
+)
+def test_a_refusal_or_half_a_summary_is_none(client: Any, name: str, body: Any) -> None:
+    story = Story(client, f"{name}, openai")
+    story.asked()
+    assert story.answer(body) == AGAIN
+    story.asked()
+    assert story.told(NATIVE), "of the next one"
 
 
 def test_whoever_knows_the_field_gets_the_call_as_it_is() -> None:
