@@ -305,7 +305,7 @@ class Exchange:
         requests, translator = self._requests, self.translator
         if requests.errand is None:
             return translator.response(body, as_stream=requests.wants_stream)
-        out = translator.response(requests.errand.read(body))
+        out = translator.response(requests.errand.read(body), anew=requests.errand.made is not None)
         if translator.failure is not None or translator.paused:
             return out
         told = requests.errand.told(out, translator.finish_reason)

@@ -61,7 +61,7 @@ def summary_request(body: Mapping[str, Json]) -> Json:
 
 def summarized(message: Mapping[str, Json]) -> Json | Error:
     """The answer to such a request as the client's."""
-    summary = "".join(b["text"] for b in message["content"] if b["type"] == "text").strip()
+    summary = "".join(b["text"] for b in message["content"] if b.get("type") == "text").strip()
     return _with_block(message, {"content": summary}) if summary else NO_SUMMARY
 
 

@@ -12,8 +12,8 @@ from bridge.exchange import Exchange
 from bridge.routing import Router
 from bridge.steps import AGAIN, Done, Reply
 from bridge.store import Store
-from bridge.transform import Protocol
-from bridge.transform.envelope import MARK
+from bridge.transform import Native, Protocol
+from bridge.transform.envelope import MARK, unseal
 
 CONFIG = """
 upstreams:
@@ -239,6 +239,48 @@ def test_a_refusal_or_half_a_summary_is_none(client: Any, name: str, body: Any) 
     assert story.answer(body) == AGAIN
     story.asked()
     assert story.told(NATIVE), "of the next one"
+
+
+SAID = {"type": "output_text", "text": "So far.", "annotations": []}
+LOOSE: list[tuple[Any, str, Any]] = [
+    (R, "no more than its output", {"output": [{"type": "message", "content": [SAID]}]}),
+    (R, "a string", {"id": "resp_1", "output": [{"type": "message", "content": "So far."}]}),
+    (R, "an untyped item", {"output": [{"role": "assistant", "content": [SAID]}]}),
+    (R, "null", {"output": [{"type": "message", "content": c} for c in (None, [SAID])]}),
+    (R, "no number", {"x": float("nan"), "output": [{"type": "message", "content": [SAID]}]}),
+    (A, "a string", {"content": "So far."}),
+    (A, "null", {"content": [{"type": "text", "text": t} for t in (None, "So far.")]}),
+    (A, "one untyped", {"content": [{"text": "?"}, {"type": "text", "text": "So far."}]}),
+    (A, "no number", {"x": float("nan"), "content": [{"type": "text", "text": "So far."}]}),
+]
+
+
+@pytest.mark.parametrize("client, what, more", LOOSE, ids=[f"{p}, {w}" for p, w, _ in LOOSE])
+def test_a_loose_answer_of_the_app_s_own_protocol_is_one(client: Any, what: str, more: Any) -> None:
+    story = Story(client, "local" if client == R else "claude")
+    story.asked()
+    message = {"type": "message", "model": "m", "role": "assistant", "stop_reason": "end_turn"}
+    told = story.told({**({"status": "completed"} if client == R else message), **more})
+    if client == A:
+        [block] = told["content"]
+        assert (block["content"], told["model"]) == ("So far.", "m")
+    else:
+        assert told["id"].startswith("resp_") and isinstance(told["created_at"], int)
+        native = unseal(told["output"][-1]["encrypted_content"], b"k")
+        assert isinstance(native, Native) and native.blocks[0]["content"] == "So far."
+
+
+@pytest.mark.parametrize(
+    "name, body",
+    [
+        ("local", {"output": [{"role": "assistant", "content": [{"text": "So far."}]}]}),
+        ("claude", {"content": [{"text": "So far."}], "stop_reason": "end_turn"}),
+    ],
+)
+def test_what_nobody_can_read_is_no_summary(name: str, body: Any) -> None:
+    story = Story(R if name == "local" else A, f"{name}, chat")
+    story.asked()
+    assert story.answer(body) == AGAIN
 
 
 def test_whoever_knows_the_field_gets_the_call_as_it_is() -> None:

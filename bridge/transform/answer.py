@@ -113,10 +113,10 @@ class Answer:
 
     # --- whole
 
-    def whole(self, body: bytes, *, as_stream: bool = False) -> bytes:
+    def whole(self, body: bytes, *, as_stream: bool = False, anew: bool = False) -> bytes:
         """A whole 2xx body in the client's protocol, or its error body if it was a failure.
 
-        `as_stream`: the client asked for a stream.
+        `as_stream`: the client asked for a stream. `anew`: no bytes pass as they came.
         """
         is_stream = is_event_stream(body) is True
         events = list(self._stream_events(body) if is_stream else self._body_events(body))
@@ -126,7 +126,7 @@ class Answer:
             return b""
         if self.failure is not None:
             return self.fail(self.failure)
-        if self._same and not is_stream and not as_stream:
+        if self._same and not (is_stream or as_stream or anew):
             return self._renamed(body)
         if as_stream:
             return self._encoded(events)

@@ -182,13 +182,14 @@ class Translator:
         owner = self._ledger.owner(state) if self._ledger is not None else None
         return self._own_host if owner is None else owner == self._ctx.upstream_id
 
-    def response(self, body: bytes, *, as_stream: bool = False) -> bytes:
-        """A whole 2xx answer in the client's protocol, as a stream if it asked for one.
+    def response(self, body: bytes, *, as_stream: bool = False, anew: bool = False) -> bytes:
+        """A whole 2xx answer in the client's protocol, as a stream if it asked for one; `anew`: by
+        the rules of the protocol also where the upstream speaks the same.
 
         After it `phase` is "finished", or "failed" (an error inside a 200): then the bytes are the
         client's error body and `status` its HTTP status.
         """
-        return self._answer.whole(body, as_stream=as_stream)
+        return self._answer.whole(body, as_stream=as_stream, anew=anew)
 
     def stream(self, data: bytes) -> list[bytes]:
         """More bytes of a stream, b"" for its end; gives the client's bytes, never an empty one."""

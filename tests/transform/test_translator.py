@@ -223,6 +223,13 @@ def test_the_same_protocol_passes_byte_exact() -> None:
     assert Translator("anthropic_messages", "anthropic_messages").error(418, error) == (418, error)
 
 
+def test_the_same_protocol_is_said_anew_by_its_rules_where_that_is_asked_for() -> None:
+    t = Translator("anthropic_messages", "anthropic_messages")
+    t.request(dump({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}))
+    made = t.response(b'{"id":"msg_1","model":"m","odd":NaN,"content":"hi"}', anew=True)
+    assert json.loads(made)["content"] == [{"type": "text", "text": "hi"}]
+
+
 def test_another_model_changes_the_model_alone() -> None:
     t = Translator("anthropic_messages", "anthropic_messages", model="claude-y")
     body = b'{ "messages":[{"model":"claude-x"}], "model" : "claude-x" ,"odd":1 }'
