@@ -1,18 +1,20 @@
 """An answer that goes to the app as its upstream gave it, kept whole so that the app may name it.
 
 In: the app's bytes, whole or as a stream, as they pass. Out: the answer by its own ids. Hard part:
-servers that leave out in a stream's last event what they had told before it.
+servers that leave out in a stream's last event what they had told before it. What the translator
+can read can be read here: the app got it.
 """
 
 from .transform import Protocol
 from .transform.context import context
-from .transform.json_text import Json
+from .transform.fields import text_of
+from .transform.json_text import Json, loads_answer
+from .transform.openai_responses.finish import TERMINAL
 from .transform.reading import read_answer
 from .transform.sse import SseParser, is_event_stream
 from .transform.translator import CODECS
-from .websocket import object_in
 
-ITEM, ENDED = "response.output_item.done", ("response.completed", "response.incomplete")
+ITEM = "response.output_item.done"
 
 
 class PassedAnswer:
@@ -34,7 +36,7 @@ class PassedAnswer:
         """None where that is no answer after all, or too long a one."""
         body = b"".join(self._pieces)
         if not is_event_stream(body):
-            return object_in(body)
+            return _object_in(body)
         return _of_messages(body) if self._protocol == "anthropic_messages" else _last(body)
 
 
@@ -43,15 +45,25 @@ def _last(stream: bytes) -> Json:
     parser = SseParser(limit=len(stream))
     items: list[Json] = []
     for event in [*parser.feed(stream), *parser.end()]:
-        payload = object_in((event.data or "").encode()) or {}
-        if payload.get("type") == ITEM:
+        payload = _object_in(event.data or "") or {}
+        kind = text_of(payload.get("type")) or event.event
+        if kind == ITEM:
             items.append(payload.get("item"))
-        elif payload.get("type") in ENDED:
+        elif kind in TERMINAL:
             response = payload.get("response")
             if not isinstance(response, dict):
                 return None
             return {**response, "output": response.get("output") or items}
     return None
+
+
+def _object_in(text: bytes | str) -> dict[str, Json] | None:
+    """None where it is no JSON object."""
+    try:
+        value = loads_answer(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _of_messages(stream: bytes) -> Json:

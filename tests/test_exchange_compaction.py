@@ -245,6 +245,7 @@ SAID = {"type": "output_text", "text": "So far.", "annotations": []}
 LOOSE: list[tuple[Any, str, Any]] = [
     (R, "no more than its output", {"output": [{"type": "message", "content": [SAID]}]}),
     (R, "a string", {"id": "resp_1", "output": [{"type": "message", "content": "So far."}]}),
+    (R, "one untyped", {"output": [{"type": "message", "content": [{"text": "?"}, SAID]}]}),
     (R, "an untyped item", {"output": [{"role": "assistant", "content": [SAID]}]}),
     (R, "null", {"output": [{"type": "message", "content": c} for c in (None, [SAID])]}),
     (R, "no number", {"x": float("nan"), "output": [{"type": "message", "content": [SAID]}]}),

@@ -12,6 +12,9 @@ ITEM = {"type": "message", "id": "msg_a-1", "role": "assistant", "content": []}
 RESPONSE = {"id": "resp_a-1", "object": "response", "status": "completed", "output": [ITEM]}
 
 
+NAN = json.dumps({**RESPONSE, "odd": float("nan")}).encode()
+
+
 def stream(*events: dict[str, Any]) -> bytes:
     lines = (f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
     return "".join(lines).encode()
@@ -43,6 +46,15 @@ DONE = {"type": "response.output_item.done", "output_index": 0, "item": ITEM}
             ),
             id="with what is no event",
         ),
+        pytest.param(stream({"type": "response.done", "response": RESPONSE}), id="merely done"),
+        pytest.param(
+            b"event: response.output_item.done\ndata: "
+            + json.dumps({"item": ITEM}).encode()
+            + b"\n\nevent: response.completed\ndata: "
+            + json.dumps({"response": {**RESPONSE, "output": []}}).encode()
+            + b"\n\n",
+            id="whose events are named beside what they say",
+        ),
     ],
 )
 def test_a_response(body: bytes) -> None:
@@ -59,6 +71,13 @@ def test_a_response(body: bytes) -> None:
 )
 def test_what_is_none(body: bytes) -> None:
     assert told("openai_responses", body) is None
+
+
+@pytest.mark.parametrize(
+    "body", [NAN, b'data: {"type": "response.completed", "response": ' + NAN + b"}\n\n"]
+)
+def test_a_number_that_is_none_is_null(body: bytes) -> None:
+    assert told("openai_responses", body) == {**RESPONSE, "odd": None}
 
 
 def test_a_long_one_is_not_kept() -> None:
