@@ -7,6 +7,7 @@ a failure is told in the app's own dialect. Whoever drives it owns the sockets a
 is seconds since the epoch.
 """
 
+import logging
 from dataclasses import replace
 from math import inf
 from typing import Protocol as Interface
@@ -33,6 +34,8 @@ from .transform.headers import (
     retry_after,
 )
 from .transform.json_text import loads
+
+logger = logging.getLogger(__name__)
 
 MAX_ROUNDS = 5  # of an upstream that pauses to be continued
 # Seconds of reasoning, or of a call in progress, after which the app gets it: no more failover.
@@ -385,8 +388,13 @@ class Exchange:
                 self._repairs.learn(attempt.fit, attempt.target.upstream, self.call)
 
     def _remember(self, now: float) -> None:
-        attempt = self._under_way
-        self._requests.remember(self.translator, attempt.fit.owner(attempt.target.upstream), now)
+        owner = self._under_way.fit.owner(self._under_way.target.upstream)
+        try:
+            self._requests.remember(self.translator, owner, now)
+        except (
+            Exception
+        ):  # the one net: what later calls may want must not cost this one its answer
+            logger.warning("bridge: an answer could not be kept for later calls", exc_info=True)
 
     def _tell(self, outcome: Outcome, now: float) -> None:
         attempt = self._under_way

@@ -9,12 +9,12 @@ from .transform import Protocol
 from .transform.context import context
 from .transform.fields import text_of
 from .transform.json_text import Json, loads_answer
-from .transform.openai_responses.finish import TERMINAL
 from .transform.reading import read_answer
 from .transform.sse import SseParser, is_event_stream
 from .transform.translator import CODECS
 
 ITEM = "response.output_item.done"
+ENDED = ("response.completed", "response.incomplete", "response.done")
 
 
 class PassedAnswer:
@@ -49,7 +49,7 @@ def _last(stream: bytes) -> Json:
         kind = text_of(payload.get("type")) or event.event
         if kind == ITEM:
             items.append(payload.get("item"))
-        elif kind in TERMINAL:
+        elif kind in ENDED:
             response = payload.get("response")
             if not isinstance(response, dict):
                 return None

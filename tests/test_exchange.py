@@ -970,3 +970,24 @@ def test_an_app_of_the_same_protocol_is_told() -> None:
     begun(made)
     made.answered(400, JSON, 101.0)
     assert isinstance(made.whole(json.dumps({"error": UNBOUND}).encode(), 102.0), Done)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same(
+    streamed: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(Bounds(1 << 20, 60))
+    monkeypatch.setattr(store, "_kept", None)
+    asked = json.dumps({"model": "m", "input": "hi", "stream": streamed}).encode()
+    made, _ = opened(asked, protocol="openai_responses", store=store)
+    begun(made)
+    kind = "text/event-stream" if streamed else "application/json"
+    made.answered(200, [("content-type", kind)], 101.0)
+    if streamed:
+        step = made.take(chunk(content="Hello") + chunk("stop") + b"data: [DONE]\n\n", 102.0)
+        assert "response.completed" in said(step)
+    else:
+        choice = {"index": 0, "finish_reason": "stop", "message": {"content": "Hello"}}
+        step = made.whole(json.dumps({"id": "c", "choices": [choice]}).encode(), 102.0)
+        assert isinstance(step, Done) and step.reply.status == 200
+    assert "could not be kept" in caplog.text
