@@ -93,7 +93,9 @@ class SseParser:
 
 
 def format_event(data: bytes, event: str = "") -> bytes:
-    """One event as bytes; `data` is JSON on one line."""
+    """One event as bytes; `data` is JSON, whose lines end in LF."""
+    if b"\n" in data:
+        data = data.replace(b"\n", b"\ndata: ")
     if event:
         return b"event: " + event.encode() + b"\ndata: " + data + b"\n\n"
     return b"data: " + data + b"\n\n"

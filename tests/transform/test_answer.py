@@ -226,6 +226,13 @@ def test_the_model_the_app_asked_for_comes_back_in_every_event() -> None:
     assert out.endswith(b"data: [DONE]\n\n") and out.startswith(b":")
 
 
+def test_an_event_on_several_lines_stays_one_with_the_model_the_app_asked_for() -> None:
+    t = Translator("openai_chat", "openai_chat", model="up")
+    t.request(json.dumps({"model": "asked", "messages": [], "stream": True}).encode())
+    lines = chunk({"content": "x"}, "stop").replace(b', "model"', b',\ndata: "model"')
+    assert run(t, [lines, TEXT[-1]]) == lines.replace(b'"up"', b'"asked"') + TEXT[-1]
+
+
 def test_a_body_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BODY", 100)
     t = translator()

@@ -275,6 +275,9 @@ def test_an_event_is_passed_on_with_its_blank_line(pieces: list[bytes], given: l
 def test_format_event() -> None:
     assert format_event(b'{"a":1}') == b'data: {"a":1}\n\n'
     assert format_event(b'{"a":1}', "ping") == b'event: ping\ndata: {"a":1}\n\n'
+    lines = format_event(b'{"a":\n1}', "ping")
+    assert lines == b'event: ping\ndata: {"a":\ndata: 1}\n\n'
+    assert SseParser().feed(lines) == [SseEvent("ping", '{"a":\n1}')]
 
 
 @pytest.mark.parametrize(
