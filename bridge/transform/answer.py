@@ -192,18 +192,31 @@ class Answer:
     def _events(self, data: bytes, events: list[SseEvent], given: int = 0) -> bytes:
         """The client's bytes for `events`, which came as `data`; `given` of it went out before."""
         if self._same:
-            for sse in events:
-                for _ in self._seen(self._decoded(sse)):
-                    pass
-            if self._exact:
-                return data[given:]
-            if self._asked:
-                return b"".join(map(self._reframed, events))
-            return self._passing.feed(data)
+            return self._passed(data, events, given)
         out: list[bytes] = []
         for sse in events:
             out += map(self._encode, self._seen(self._decoded(sse)))
         return b"".join(out)
+
+    def _passed(self, data: bytes, events: list[SseEvent], given: int) -> bytes:
+        """An event that is broken, and that no client could take for an error, gives way to one."""
+        if self._encoder is not None:  # what ended the stream was ours
+            return b""
+        for number, sse in enumerate(events):
+            for event in self._seen(self._decoded(sse)):
+                if isinstance(event, Failure) and not (event.told or self._exact):
+                    return self._before(data, events[:number]) + self._closed([event])
+        if self._exact:
+            return data[given:]
+        if self._asked:
+            return b"".join(map(self._reframed, events))
+        return self._passing.feed(data)
+
+    def _before(self, data: bytes, events: list[SseEvent]) -> bytes:
+        """The client's bytes for `events`, with which `data` begins."""
+        if self._asked:
+            return b"".join(map(self._reframed, events))
+        return self._passing.before(data, sum(sse.data is not None for sse in events))
 
     def _decoded(self, sse: SseEvent) -> list[Event]:
         events = self._decoder.feed(sse)
@@ -313,7 +326,7 @@ class Answer:
         if other in (None, self._ctx.upstream):
             return event
         problem = f"the upstream speaks {other}, not {self._ctx.upstream} as it is configured"
-        return Failure(replace(event.error, message=problem))
+        return replace(event, error=replace(event.error, message=problem))
 
     def _whole(self, stop: Stop) -> Stop:
         """The end of the answer, with all of it for clients that cannot carry every part."""

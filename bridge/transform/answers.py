@@ -158,9 +158,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The answer broke off; a part may still be open."""
+    """The answer broke off; a part may still be open. `told`: an event of the upstream says so."""
 
     error: Error
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,21 @@ class WholeEvents:
         self._held = [data[end:]] if end < len(data) else []
         return out
 
+    def before(self, data: bytes, number: int) -> bytes:
+        """What `feed` gives of `data` before its event of that number that has data.
+
+        Nothing is left.
+        """
+        parser, out = SseParser(), []
+        parser.feed(b"".join(self._held))
+        for line in data.splitlines(keepends=True):
+            number -= sum(sse.data is not None for sse in parser.feed(line))
+            if number < 0:
+                break
+            out.append(self.feed(line))
+        self._held = []
+        return b"".join(out)
+
     def end(self) -> bytes:
         """What is left."""
         held, self._held = self._held, []

@@ -309,6 +309,61 @@ def test_the_end_that_came_last_is_told_where_all_had_been_said_before_it() -> N
     assert t.break_off(ERROR) == []
 
 
+HELLO = [
+    named_event("message_start", {"message": MESSAGE}),
+    named_event("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}}),
+    named_event(
+        "content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": "hello"}}
+    ),
+]
+
+
+def pieces_of(raw: bytes, size: int) -> list[bytes]:
+    return [raw[n : n + size] for n in range(0, len(raw), size)]
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("model", [None, "up"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(HELLO[0] + HELLO[2], id="a second answer"),
+        pytest.param(HELLO[0].rstrip(), id="without its end"),
+        pytest.param(b"event: ping\n: odd\ndata: oops\n\n" + HELLO[2], id="no JSON"),
+    ],
+)
+def test_a_broken_event_that_is_no_error_gives_way_to_one(
+    broken: bytes, model: str | None, line_end: bytes
+) -> None:
+    told = b"".join([HELLO[0], b": hi\n\n", b"data:\n\n", *HELLO[1:]])
+    raw = told + b": odd\n" + broken
+    raw, told = raw.replace(b"\n", line_end), told.replace(b"\n", line_end)
+    outs = set()
+    for size in (1, 7, 50, len(raw)):
+        t = Translator("anthropic_messages", "anthropic_messages", model=model)
+        t.request(json.dumps({**REQUEST, "stream": True}).encode())
+        outs.add(run(t, pieces_of(raw, size)))
+        assert t.phase == "failed" and t.stream(HELLO[2]) == []
+    [out] = outs
+    before, error, behind = out.partition(b"event: error\n")
+    assert error and behind.endswith(b"}}\n\n") and behind.count(b"\n") == 2
+    assert before == told if model is None else names(before)[2:] == ["content_block_delta"]
+
+
+def test_an_error_in_the_upstreams_own_words_passes_as_it_came() -> None:
+    for error in (
+        b'event: error\ndata: {"type":"error", "error":{"message":"busy"}}\n\n',
+        b"event: error\ndata: busy\n\n",
+    ):
+        t = messages()
+        assert run(t, [*HELLO, error]) == b"".join(HELLO) + error and t.phase == "failed"
+    watched = translator("openai_chat", exact=True)
+    assert run(watched, [TEXT[-1], b": hi\n\n"]) == TEXT[-1] + b": hi\n\n"
+    assert watched.phase == "failed"
+    passed = translator("openai_chat")
+    assert b"[DONE]" not in (out := run(passed, [TEXT[-1]])) and out.startswith(b'data: {"error"')
+
+
 def test_nothing_is_left_of_a_line_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SseParser", partial(SseParser, limit=500))
     t = translator("openai_chat")

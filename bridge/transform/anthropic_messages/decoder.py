@@ -66,7 +66,7 @@ class Decoder:
                 return []
             said = decode_error(200, event.data)
             problem = f"the upstream sent an event that is not JSON: {said.message}"
-            return self._fail(replace(said, message=problem))
+            return self._fail(replace(said, message=problem), told=event.event == "error")
         return self.feed_json(payload, event.event) if isinstance(payload, dict) else []
 
     def feed_json(self, payload: dict[str, Json], name: str = "") -> list[Event]:
@@ -79,7 +79,7 @@ class Decoder:
         if kind in HANDLERS:
             return HANDLERS[kind](self, payload)
         if error := error_inside({**payload, "type": kind}):
-            return self._fail(decode_error(200, error))
+            return self._fail(decode_error(200, error), told=True)
         if not kind and complains(payload):  # it may be why no more comes
             self._cause = decode_error(200, payload)
         return []
@@ -96,9 +96,9 @@ class Decoder:
         """For a client that got this stream as it came."""
         return Encoder(ctx, ended=self._ended)
 
-    def _fail(self, error: Error) -> list[Event]:
+    def _fail(self, error: Error, *, told: bool = False) -> list[Event]:
         self._over = True
-        return [Failure(error)]
+        return [Failure(error, told)]
 
     def _start(self, payload: dict[str, Json]) -> list[Event]:
         if self._blocks or self._ended:

@@ -78,7 +78,7 @@ class Decoder:
         """Events of one parsed chunk."""
         was_finished = self._finish is not None
         if failed := error_inside(chunk):
-            return self._fail(decode_error(200, failed))
+            return self._fail(decode_error(200, failed), told=True)
         if CHUNK.isdisjoint(chunk):
             self._hear(chunk)
         if not self._started:
@@ -144,9 +144,9 @@ class Decoder:
         tier, found = self._start.service_tier, self._moderation
         return [*begun, Stop(self._finish, usage, tier, moderation=found)]
 
-    def _fail(self, error: Error) -> list[Event]:
+    def _fail(self, error: Error, *, told: bool = False) -> list[Event]:
         self._over = True
-        return [Failure(error)]
+        return [Failure(error, told)]
 
     # --- what is said
 

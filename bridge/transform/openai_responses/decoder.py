@@ -77,9 +77,9 @@ class Decoder:
         encoder.follow(start, self._passed, self._items.message)
         return encoder
 
-    def _fail(self, error: Error) -> list[Event]:
+    def _fail(self, error: Error, *, told: bool = False) -> list[Event]:
         self._over = True
-        return [Failure(error)]
+        return [Failure(error, told)]
 
     def _read(self, payload: dict[str, Json], name: str) -> list[Event]:
         """`name`, of the event line, counts where the payload has no type."""
@@ -137,7 +137,7 @@ class Decoder:
             return self._finish(response, status)
         failure = decode_failure(response.get("error") or error, status, self._error)
         if failure.code not in POLICIES:
-            return self._fail(failure)
+            return self._fail(failure, told=True)
         category = POLICIES[failure.code]
         refused = Finish("refusal", failure.code, explanation=failure.message, category=category)
         return self._finish(response, status, refused)
@@ -146,7 +146,7 @@ class Decoder:
         self, response: Mapping[str, Json], status: str, finish: Finish | None = None
     ) -> list[Event]:
         if self._error is not None and finish is None:
-            return self._fail(self._error)
+            return self._fail(self._error, told=True)
         begun, items = self._begin(response), self._items
         items.finish(objects_of(response.get("output")), cut=is_limit(response))
         due = items.take()
