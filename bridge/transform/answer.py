@@ -229,9 +229,17 @@ class Answer:
         """The client's bytes for a last event that nothing ended; half of one says nothing."""
         events = [sse for sse in self._parser.end() if _is_whole(sse)]
         out, rest = self._events(b"", events), self._passing.end()
-        if self._is_over:
+        lacking = self._lacking()
+        if self._is_over and not lacking:
             return out + rest
-        return out + rest.rstrip(b"\r\n") + b"\n\n" if events and rest else out
+        return out + (rest.rstrip(b"\r\n") + b"\n\n" if events and rest else b"") + lacking
+
+    def _lacking(self) -> bytes:
+        """The last event of a finished answer that was passed on without one."""
+        passed = self._same and self._encoder is None
+        if not passed or self.finish_reason is None or not self._decoder.lacks_end:
+            return b""
+        return self._closed([Stop(Finish(self.finish_reason), self.usage)])
 
     def _closed(self, events: list[Event]) -> bytes:
         """The end of a stream that its upstream did not end; [] where it did."""

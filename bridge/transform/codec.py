@@ -19,6 +19,11 @@ class Decoder(Interface):
 
     def __init__(self, ctx: Context) -> None: ...
 
+    @property
+    def lacks_end(self) -> bool:
+        """Whether the answer is finished before its last event has come."""
+        ...
+
     def feed(self, event: SseEvent) -> list[Event]:
         """Tolerant: unknown events give nothing, a broken stream gives a Failure."""
         ...

@@ -85,6 +85,35 @@ def test_a_stream_that_is_passed_on_gets_what_its_end_lacks_and_no_more(size: in
         assert t.phase == "finished" and t.notes == []
 
 
+COUNTS = b'data: {"id":"c1","choices":[],"usage":{"completion_tokens":1}}\n\n'
+
+
+@pytest.mark.parametrize("broken_off", [False, True])
+@pytest.mark.parametrize("model", [None, "m"])
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_a_stream_whose_counts_came_last_gets_its_end(
+    size: int, model: str | None, broken_off: bool
+) -> None:
+    counted = b"".join(TEXT[:-1]).replace(b'"up"', b'"m"') + COUNTS
+    for raw, told in [
+        (counted, counted),
+        (counted[:-2], counted),
+        (counted + COUNTS, counted + COUNTS),
+        (counted + COUNTS[:-1], counted + COUNTS),
+        (counted + b"data: [D", counted),
+        (counted + b"data: [DON", counted),
+    ]:
+        t = translator("openai_chat", model=model)
+        out = [b"".join(t.stream(raw[n : n + size])) for n in range(0, len(raw), size)]
+        out += t.break_off(ERROR) if broken_off else t.stream(b"")
+        assert b"".join(out) == told + TEXT[-1] and t.phase == "finished"
+        assert t.usage and t.usage.output_tokens == 1 and t.notes == []
+        assert t.stream(b"") == t.break_off(ERROR) == []
+    watched = translator("openai_chat", exact=True)
+    assert run(watched, [counted]) == counted
+    assert run(translator("openai_chat"), [counted, TEXT[-1], b": hi"]).endswith(b"]\n\n: hi")
+
+
 def test_a_message_that_lacks_only_its_last_event_gets_that() -> None:
     delta = {"delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}
     raw = b""

@@ -39,6 +39,8 @@ class _Lane(Lane):
 class Decoder:
     """One upstream stream. `feed_json` takes events already parsed: whole answers are read so."""
 
+    lacks_end = False
+
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._owner = Native(PROTOCOL, (), ctx.upstream_id)

@@ -37,7 +37,7 @@ class Decoder:
         self._claimed = False  # they belong to a part that has begun
         self._tags = ThinkTags() if ctx.profile.think_tags else None
         self._start = Start("", "")
-        self._started = self._over = False
+        self._started = self._over = self._closed = False
         self._spoken = False  # a part has begun
         self._refusal: list[str] = []
         self._length = self._offset = 0  # of all text so far, and before the last text part
@@ -49,10 +49,16 @@ class Decoder:
         self._finish: Finish | None = None
         self._complaint: Json = None  # the first event that nobody can read
 
+    @property
+    def lacks_end(self) -> bool:
+        """The usage chunk may be all that follows the finish reason."""
+        return self._over and not self._closed
+
     def feed(self, event: SseEvent) -> list[Event]:
+        data = event.data
+        self._closed = self._closed or (data is not None and data.strip() == "[DONE]")
         if self._over:
             return []
-        data = event.data
         if data is None:
             return [Keepalive()]
         try:

@@ -38,6 +38,8 @@ KEEPALIVES = ("keepalive", "ping")
 class Decoder:
     """One upstream stream; whole answers are read as their last event."""
 
+    lacks_end = False
+
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._items = Items(ctx)
