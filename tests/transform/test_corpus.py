@@ -241,10 +241,17 @@ def test_trap_48_every_stream_passes_in_its_own_protocol_however_it_is_cut(
         without_end = stream[: stream.rstrip().rfind(b"\n\n") + 2]
         for data in (stream, without_end, without_end.replace(b"\n", b"\r\n")):
             told = passed(protocol, [data])
-            assert told.startswith(data), record["id"]
+            assert is_there(data, told), record["id"]
             assert passed(protocol, data.splitlines(keepends=True)) == told, record["id"]
             if len(data) < 10_000:
                 assert passed(protocol, pieces(data, 1)) == told, record["id"]
+
+
+def is_there(data: bytes, told: bytes) -> bool:
+    """All of it; of an answer that breaks what came before, and then an error in its place."""
+    before, error, _ = told.rpartition(b"event: error\n")
+    broken = b"the upstream began a second answer" in told and error
+    return told.startswith(data) or bool(broken and data.startswith(before))
 
 
 def passed(protocol: Protocol, data: Iterable[bytes], broken: Error | None = None) -> bytes:
@@ -266,9 +273,11 @@ def test_whatever_breaks_off_a_stream_what_came_of_it_whole_is_there(
             told = passed(
                 protocol, came.splitlines(keepends=True), Error("server", "too slow", 502)
             )
-            assert told.startswith(whole), record["id"]
-            rest = told.removeprefix(whole)
-            assert not rest or b"too slow" in rest or rest in came, record["id"]
+            assert is_there(whole, told), record["id"]
+            if told.startswith(whole):
+                rest = told.removeprefix(whole)
+                ended = rest in (b"", b"data: [DONE]\n\n")
+                assert ended or b"too slow" in rest or rest in came, record["id"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
