@@ -194,7 +194,7 @@ HELPERS = {"parsed", "parsed_arguments", "cache_creation"}
 def comparable(value: Any) -> Any:
     """Without nulls, the spaces in arguments and the helpers' own; only streams have indices."""
     if isinstance(value, dict):
-        if "arguments" in value:
+        if {"name", "arguments"} <= value.keys():
             value = {**value, "arguments": json.loads(value["arguments"])}
         added = HELPERS | ({"index"} if "function" in value else set())
         return {k: comparable(v) for k, v in value.items() if v is not None and k not in added}
