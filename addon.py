@@ -43,7 +43,7 @@ class Bridge:
         self.sent: dict[str, Outgoing] = {}  # whose answer passes as it is
         self.started = False
         make = versions.resending()
-        self.sockets = Sockets(lambda: self.runtime, clock)
+        self.sockets = Sockets(lambda: self.runtime, clock, self._hang_up)
         self.resending = (
             make(self._is_ours, self._driven, self._hides, clock, self.sockets.served)
             if make
@@ -334,6 +334,10 @@ class Bridge:
 
     def _masks(self) -> bool:
         return self.runtime is not None and self.runtime.config.mask
+
+    def _hang_up(self, client: connection.Client) -> None:
+        if self.resending:
+            self.resending.hang_up(client)
 
     def _driven(self, flow: http.HTTPFlow) -> Driven | None:
         injected = self.injections.of(flow)

@@ -49,9 +49,14 @@ class PassedSocket:
     """`opening` is the app's request for it; `watch` makes of a call what looks at it."""
 
     def __init__(self, opening: Call, watch: Callable[[Call, float], Watched]) -> None:
-        self._opening, self._watch = opening, watch
+        self.opening, self._watch = opening, watch
         self._under_way: dict[bytes, Lane] = {}
         self.calls = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is under way."""
+        return not self._under_way
 
     def sent(self, message: bytes, now: float) -> tuple[bytes, Passing | None]:
         """What the upstream gets of an app's message, and the call that it begins."""
@@ -63,7 +68,7 @@ class PassedSocket:
             self._queue(lane, None)
             return message, None
         told = {key: value for key, value in event.items() if key not in ENVELOPE}
-        call = replace(self._opening, body=dumps({**told, "stream": True}))
+        call = replace(self.opening, body=dumps({**told, "stream": True}))
         self.calls += 1
         watched = self._watch(call, now)
         passing = Passing(self.calls, watched, now)

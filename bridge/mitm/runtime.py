@@ -227,6 +227,11 @@ class Runtime:
     def begin(self, target: Target, now: float, *, model: str) -> None:
         self.router.begin(target, now, model=model)
 
+    def leaves(self, target: Target, call: Call, now: float) -> bool:
+        """Whether what `call` asks for is sent to another by now, or with another key."""
+        choice = self.router.candidates(call.facts(self.router.asks), now)
+        return choice is not None and self.router.target(choice.upstreams[0], now) != target
+
     def record(
         self,
         target: Target,

@@ -11,6 +11,7 @@ from secrets import token_hex
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
+from mitmproxy.connection import Client
 
 from ..call import Call
 from ..credentials import Credentials, credentials_in, hide, without
@@ -18,6 +19,7 @@ from ..handshake import SWITCHING, Handshake
 from ..mask import mask
 from ..outgoing import Outgoing
 from ..passed_socket import Over, PassedSocket, refuses
+from ..routing import is_failure
 from ..steps import Reply
 from ..transform.json_text import loads
 from ..watched import Watched
@@ -43,8 +45,13 @@ class _Open:
 class Sockets:
     """Those that are open. What is kept of each is gone with it."""
 
-    def __init__(self, runtime: Callable[[], Runtime | None], clock: Callable[[], float]) -> None:
-        self._runtime, self._clock = runtime, clock
+    def __init__(
+        self,
+        runtime: Callable[[], Runtime | None],
+        clock: Callable[[], float],
+        hang_up: Callable[[Client], None],
+    ) -> None:
+        self._runtime, self._clock, self._hang_up = runtime, clock, hang_up
         self._open: WeakKeyDictionary[http.HTTPFlow, _Open] = WeakKeyDictionary()
 
     def asked(
@@ -119,6 +126,22 @@ class Sockets:
             message.content = without(message.content, known.handshake.sent.keys)
         if over:
             self._over(flow, known.handshake, over)
+            if self._is_left(known, known.passed, over):
+                message.drop()
+                self._hang_up(flow.client_conn)
+
+    def _is_left(self, known: _Open, passed: PassedSocket, over: Over) -> bool:
+        """Whether another upstream can take the call that has failed: if the app asks again, which
+        it does when a connection is lost, and not when it is told of a limit.
+        """
+        runtime, trace = self._runtime(), over.passing.watched.trace
+        failure, handshake = trace.translator.failure, known.handshake
+        if not (runtime and handshake and failure and passed.is_idle):
+            return False
+        if trace.timing.first_content is not None:
+            return False
+        fails = is_failure(failure, handshake.target, runtime.config.failover)
+        return fails and runtime.leaves(handshake.target, passed.opening, self._clock())
 
     def _over(self, flow: http.HTTPFlow, handshake: Handshake | None, over: Over) -> None:
         """The next one goes by what became of it, as after calls over HTTP."""

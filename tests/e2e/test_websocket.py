@@ -455,33 +455,54 @@ def test_calls_that_are_sent_at_once_are_all_counted(
         assert client.get("http://bridge.local/api/state").json()["under_way"] == []
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_an_upstream_that_errs_on_it_is_left_and_a_backup_answers_over_http(
-    sim: Simulator, speaking: Upstream, start_proxy: Start, status: int
-) -> None:
-    given = config(sim, "chat", intercept={"websocket": "auto"})
-    given["upstreams"]["up"] = {
-        "protocol": "openai_responses",
-        "url": speaking.url,
-        "api_key": MINE,
-        "profile": {"websocket": True},
-    }
-    given["routes"] = [{"upstreams": ["up", "chat"]}]
+def speaks(sim: Simulator, upstream: Upstream, *backups: str) -> dict[str, Any]:
+    """A configuration whose first upstream gets the WebSocket."""
+    given = config(sim, *backups, intercept={"websocket": "auto"})
+    up = {"protocol": "openai_responses", "url": upstream.url, "api_key": MINE}
+    given["upstreams"]["up"] = {**up, "profile": {"websocket": True}}
+    given["routes"] = [{"upstreams": ["up", *backups]}]
     given["failover"] |= {"failures": 1}
-    proxy = start_proxy(given, *REVERSE)
-    kind = "rate_limit_exceeded" if status == 429 else "server_error"
-    speaking.error = {"status": status, "error": {"code": kind, "message": f"not now, {MINE}"}}
+    return given
+
+
+CALL: Any = {"type": "response.create", "model": "m", "input": "hi"}
+LIMITED = {"status": 429, "error": {"code": "rate_limit_exceeded", "message": f"no, {MINE}"}}
+BROKEN = {"status": 503, "error": {"code": "server_error", "message": "no"}}
+
+
+@pytest.mark.parametrize("error", [LIMITED, BROKEN], ids=["limited", "broken"])
+def test_an_upstream_that_errs_on_it_is_left_and_a_backup_answers_over_http(
+    sim: Simulator, speaking: Upstream, start_proxy: Start, error: Any
+) -> None:
+    """The app is told of no limit, at which it would give up: its connection is lost."""
+    proxy = start_proxy(speaks(sim, speaking, "chat"), *REVERSE)
+    speaking.error = error
     with connected(proxy) as app:
-        asked: Any = {"type": "response.create", "model": "m", "input": "hi"}
-        app.send(asked)
-        told = json.loads(app.recv_bytes())
-        assert (told["type"], told["status"]) == ("error", status)
-        assert told["error"]["message"] == "not now, ***", "the key is not the app's to know"
+        app.send(CALL)
+        with pytest.raises(ConnectionClosed):
+            app.recv_bytes()
         proxy.wait_for("up -> chat")
     with httpx2.Client(base_url=proxy.url, trust_env=False, timeout=20) as client:
         assert client.get("/v1/responses", headers=UPGRADE).status_code == 426
         called = client.post("/v1/responses", json={"model": "m", "input": "[[text:Well.]]"})
         assert called.json()["output"][0]["content"][0]["text"] == "Well."
+
+
+@pytest.mark.parametrize("backup", [True, False])
+def test_an_error_that_nobody_else_would_save_from_is_told(
+    sim: Simulator, speaking: Upstream, start_proxy: Start, backup: bool
+) -> None:
+    """And so is the app's own mistake. The key is not the app's to know."""
+    proxy = start_proxy(speaks(sim, speaking, *(["chat"] if backup else [])), *REVERSE)
+    mistake = {"status": 400, "error": {"code": "invalid_value", "message": f"no, {MINE}"}}
+    speaking.error = mistake if backup else LIMITED
+    with connected(proxy) as app:
+        app.send(CALL)
+        told = json.loads(app.recv_bytes())
+        assert (told["type"], told["status"]) == ("error", speaking.error["status"])
+        assert told["error"]["message"] == "no, ***"
+        speaking.error = None
+        assert ask(app, "hi")[-1].type == "response.completed"
 
 
 def totals(proxy: Proxy) -> Any:

@@ -28,7 +28,7 @@ SERVED, REFUSED = Reply(101, []), Reply(426, [])
 
 
 def sockets() -> Sockets:
-    return Sockets(lambda: None, lambda: 5.0)
+    return Sockets(lambda: None, lambda: 5.0, lambda client: None)
 
 
 def flow(*, opened: bool = True) -> Any:

@@ -132,6 +132,11 @@ class Resending:
         if handler := ctx.master.addons.get("proxyserver").connections.get(client.id):
             handler.max_conns = defaultdict(lambda: Semaphore(CONNECTIONS))
 
+    def hang_up(self, client: Client) -> None:
+        """As if the connection were lost, at which apps begin anew."""
+        if handler := ctx.master.addons.get("proxyserver").connections.get(client.id):
+            handler.close_connection(client)
+
     def add_rows(self, rows: Iterable[http.HTTPFlow]) -> None:
         """Show flows that mitmproxy does not know, where it has a list of them."""
         if view := ctx.master.addons.get("view"):
