@@ -11,6 +11,8 @@ import pytest
 from bridge.simulator import Simulator
 from tests.e2e.web import Web, running_web
 
+pytestmark = pytest.mark.more
+
 OF_APP, OF_UPSTREAM, OF_SERVER = "key-of-the-app", "key-of-an-upstream", "key-of-mcp-4711"
 SECRETS = (OF_APP, OF_UPSTREAM, OF_SERVER)
 HELLO = "Hello. [[text:There.]]"

@@ -1,5 +1,7 @@
 """The app never notices: an upstream fails, and the same request is answered by another one.
 
+pytestmark = pytest.mark.more
+
 Real proxies, upstreams that misbehave. What the app gets is read as the app would read it.
 """
 

@@ -18,6 +18,8 @@ from tests.e2e.sdks.trip import PROGRAMS
 from tests.e2e.sdks.ways import APP, Way, asking, config
 from tests.processes import Proxy, running_proxy, wait_until
 
+pytestmark = pytest.mark.more
+
 RAISED = (anthropic.AnthropicError, openai.OpenAIError, httpx2.TransportError)
 TEXT = "[[text:Grüße 漢字 🙂 und mehr]][[call:weather]]"
 # Who answers whom: every protocol on either side, and one that passes as it is.

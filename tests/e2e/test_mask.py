@@ -13,6 +13,8 @@ from bridge.simulator import Simulator
 from tests.e2e.web import running_web
 from tests.processes import Proxy, wait_until
 
+pytestmark = pytest.mark.more
+
 Start = Callable[..., Proxy]
 HEADERS = {"x-api-key": "k", "anthropic-version": "2023-06-01"}
 SECRET, WORD = "Rumpelstiltskin", "Xylophonist"

@@ -17,6 +17,8 @@ from scripts._bench.rows import ROWS, Row, prove
 from scripts._bench.targets import Target
 from scripts._processes import Failed
 
+pytestmark = pytest.mark.more
+
 ROOT = Path(bench.__file__).resolve().parents[2]
 
 
