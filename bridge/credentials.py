@@ -63,9 +63,11 @@ def credentials_in(request: Json) -> Credentials:
 
 
 def keys_in(headers: Iterable[tuple[str, str]]) -> Credentials:
-    """Those of a request's headers."""
+    """Those of a request's headers. A word in the place of a key, as local servers have them, is
+    none: it may stand anywhere."""
     pairs = ((name.lower(), value) for name, value in headers)
-    return tuple(found for n, value in pairs if is_key(n) for found in _text(value, n))
+    found = (each for name, value in pairs if is_key(name) for each in _text(value, name))
+    return tuple(each for each in found if _is_telling(each.text))
 
 
 @lru_cache(512)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.credentials import Credential, credentials_in, hide
+from bridge.credentials import Credential, credentials_in, hide, keys_in
 from bridge.transform import Translator
 from bridge.transform.json_text import loads
 
@@ -139,3 +139,9 @@ def test_one_that_json_writes_another_way() -> None:
 def test_the_longer_one_goes_first() -> None:
     request = {"mcp_servers": [{"api_key": "abc-12345"}, {"api_key": "abc-12345-and-more"}]}
     assert hidden({**request, "x": "abc-12345-and-more"})["x"] == "***"
+
+
+def test_a_word_in_the_place_of_a_key_is_none() -> None:
+    """It would be looked for, and may be found, all over a long body."""
+    headers = [("x-api-key", "bench"), ("Authorization", "Bearer sk-4711-4711"), ("accept", "x")]
+    assert keys_in(headers) == (Credential("authorization", "sk-4711-4711"),)
